@@ -1,0 +1,1 @@
+"""Who is here: signing in, real names, consents, sessions."""
