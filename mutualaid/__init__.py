@@ -1,0 +1,23 @@
+"""Mutual aid between neighbours: needs meet offers, and no phone number is shown.
+
+The house, from the top (an arrow may point down only; `import-linter` checks it):
+
+    4  front doors  app  worker  cli            build and run; know everything
+                    routes  handlers  wiring  trouble  shell  gate  health
+    3  rooms        account → moderation → contacts → matching → posts → notices → members → catalogue → regions
+       services     what a door or a job is handed
+    2  providers    sms | wechat | realname | geocoding | content | numbers    (strangers to each other)
+    1  kit          database outbox audit idempotency policies errors geo cells phones clock limits sealing logs settings
+    inside a room   api | pages | jobs → actions → store → wire → records → rules
+
+The way of a post:
+
+    routes.py            POST /api/v1/posts, policy VERIFIED           who may enter is said before who handles it
+    posts/api.py         create: read, open, act, answer               four lines
+    posts/drafts.py      every bad field at once                       shape and rules in one pass
+    posts/actions.py     publish: post + audit row + job, one commit   then 201
+    worker.py            claims the job `post.published`
+    handlers.py          "when this happens, do that"                  the only such table
+"""
+
+__version__ = "0.1.0"

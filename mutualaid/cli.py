@@ -1,0 +1,188 @@
+"""mutualaid serve | worker | migrate | seed | member | import | audit | doctor. Long work shows its progress."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+from rich.console import Console
+
+from mutualaid.kit import logs
+from mutualaid.kit.settings import Settings, SettingsRefused, load
+
+T = TypeVar("T")
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+member = typer.Typer(no_args_is_help=True, help="Members and their roles.")
+bring_in = typer.Typer(no_args_is_help=True, help="Bring in what others keep.")
+audit = typer.Typer(no_args_is_help=True, help="The audit chain.")
+app.add_typer(member, name="member")
+app.add_typer(bring_in, name="import")
+app.add_typer(audit, name="audit")
+console = Console(stderr=True)
+
+
+def _settings() -> Settings:
+    try:
+        return load(os.environ)
+    except SettingsRefused as refusal:
+        console.print(f"[red]设置有误 / settings refused[/red]\n{refusal}", highlight=False)
+        raise typer.Exit(2) from None
+
+
+def _with_services(deed: Callable[..., Coroutine[Any, Any, T]], *args: Any) -> T:
+    """Run a deed that needs the open services."""
+    from mutualaid.wiring import open_services  # opened only where needed: --help stays quick
+
+    settings = _settings()
+    logs.configure()
+
+    async def run() -> T:
+        async with open_services(settings) as services:
+            return await deed(services, *args)
+
+    return asyncio.run(run())
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for phones on the same network.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535)] = 8000,
+    worker: Annotated[bool, typer.Option(help="Work in this process too; --no-worker for serving only.")] = True,
+) -> None:
+    """Migrate, seed, serve; Ctrl-C stops cleanly."""
+    from mutualaid.serving import run
+
+    settings = _settings()
+    logs.configure()
+    try:
+        asyncio.run(run(settings, host=host, port=port, with_worker=worker))
+    except OSError as problem:
+        console.print(f"[red]无法监听 / cannot listen on {host}:{port}[/red]: {problem.strerror}; 换一个 --port / try another --port")
+        raise typer.Exit(1) from None
+
+
+@app.command()
+def worker() -> None:
+    """Work on jobs only; any number of workers may run beside any number of serving processes."""
+
+    async def work(services: Any) -> None:
+        from mutualaid.app import working
+
+        stop = asyncio.Event()
+        for name in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(name, stop.set)
+        async with working(services):
+            console.print("worker ready")
+            await stop.wait()
+
+    _with_services(work)
+
+
+@app.command()
+def migrate(
+    to: Annotated[str, typer.Option(help="A migration's id, or head.")] = "head",
+    down: Annotated[bool, typer.Option("--down", help="Go down to that migration instead (base: the empty database).")] = False,
+) -> None:
+    """Bring the database to the newest shape."""
+
+    async def run(services: Any) -> None:
+        from mutualaid import migrate as shape
+
+        await (shape.downgrade if down else shape.upgrade)(services.database, to)
+
+    _with_services(run)
+    console.print("migrated")
+
+
+@app.command()
+def seed() -> None:
+    """Regions and catalogue as the package ships them; a second time changes nothing."""
+
+    async def run(services: Any) -> None:
+        from mutualaid.kit import clock
+        from mutualaid.seed import seed as fill
+
+        await fill(services.database, now=clock.now())
+
+    with console.status("地区与目录 / regions and catalogue"):
+        _with_services(run)
+    console.print("seeded")
+
+
+@member.command()
+def promote(
+    phone: Annotated[str, typer.Option(help="E.164 or a national number.")],
+    role: Annotated[str, typer.Option(help="member, moderator, vendor or admin.")],
+) -> None:
+    """Give a member another role; audited, in force at once."""
+
+    async def run(services: Any) -> bool:
+        from mutualaid.kit import clock
+        from mutualaid.members import roles
+
+        return await roles.promote(services, phone, role, now=clock.now())
+
+    try:
+        done = _with_services(run)
+    except ValueError as problem:
+        console.print(f"[red]{problem}[/red]")
+        raise typer.Exit(2) from None
+    if not done:
+        console.print("[red]没有用这个手机号登录过的成员 / nobody has signed in with this phone yet[/red]")
+        raise typer.Exit(1)
+    console.print(f"role is now {role}")
+
+
+@bring_in.command("catalogue")
+def import_catalogue(file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True)]) -> None:
+    """Amend the catalogue from a CSV file of the shipped form; every change is audited, nothing is deleted."""
+
+    async def run(services: Any) -> Any:
+        from mutualaid.catalogue import importing
+        from mutualaid.kit import clock
+
+        return await importing.run(services.database, file, actor=None, now=clock.now())
+
+    from mutualaid.kit.errors import Invalid
+    from mutualaid.kit.texts import DEFAULT, say
+
+    try:
+        report = _with_services(run)
+    except Invalid as refusal:
+        for wrong in refusal.fields:
+            console.print(f"{wrong.field}: {say(wrong.text, DEFAULT, **wrong.params)} [{wrong.code}]", markup=False, highlight=False)
+        raise typer.Exit(2) from None
+    if report.changes is None:
+        console.print("没有变化 / nothing changed")
+        return
+    changes = report.changes
+    console.print(f"version {report.version}: {len(changes.added)} added, {len(changes.changed)} changed, {len(changes.withdrawn)} withdrawn")
+
+
+@audit.command()
+def verify() -> None:
+    """Seal, then walk the whole chain; exit 1 where it does not hold."""
+
+    async def run(services: Any) -> Any:
+        from mutualaid.kit import audit as chain
+
+        return await chain.verify(services.database, services.ring, services.settings.audit_heads)
+
+    verdict = _with_services(run)
+    if verdict.ok:
+        console.print(f"链完整 / the chain holds: {verdict.rows} rows")
+        return
+    console.print(f"[red]链在第 {verdict.broken_at} 行断开 / the chain breaks at row {verdict.broken_at}: {verdict.why}[/red]")
+    raise typer.Exit(1)
+
+
+def main() -> None:
+    """The console script."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

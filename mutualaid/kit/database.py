@@ -1,0 +1,128 @@
+"""The database: SQLite on one machine, PostgreSQL for many workers; the same statements on both."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+from sqlalchemy import MetaData, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.orm import DeclarativeBase
+
+from mutualaid.kit.errors import Overloaded
+from mutualaid.kit.instants import Instant
+from mutualaid.kit.ring import KeyRing
+
+__all__ = ["Base", "Database", "Instant", "new_id"]
+
+RUNG = "bells to ring after the commit"
+RING = "the key ring that audit rows are signed with"
+
+
+class Base(DeclarativeBase):
+    """Every table of the house. Names of constraints are fixed, so that migrations can speak of them on both databases."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+def new_id() -> str:
+    """128 random bits as 32 lower-case hex digits: opaque, and sorted alike by Python and by every collation."""
+    return secrets.token_hex(16)
+
+
+def ring_after_commit(session: AsyncSession, bell: str) -> None:
+    """Ask for a bell to be rung once this transaction is committed: never before, never when it is rolled back."""
+    session.info.setdefault(RUNG, set()).add(bell)
+
+
+class Database:
+    """Sessions for reading and for writing. `on_commit` is called with the name of each bell after a commit."""
+
+    def __init__(self, url: str, keys: KeyRing, *, pool_size: int = 10, pool_timeout: float = 2.0) -> None:
+        self.url = url
+        self.keys = keys
+        self.dialect: str = make_url(url).get_backend_name()
+        self.on_commit: Callable[[str], Awaitable[None]] | None = None
+        self._writer = asyncio.Lock() if self.dialect == "sqlite" else None
+        self.engine = _engine(url, self.dialect, pool_size, pool_timeout)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncSession]:
+        """A session that writes: committed at the end of the block, rolled back whole if it raises.
+
+        SQLite has one writer: it takes the write lock at BEGIN (`BEGIN IMMEDIATE`), and the tasks of one process queue
+        here fairly instead of polling the file's lock.
+        """
+        async with AsyncExitStack() as stack:
+            if self._writer is not None:
+                await stack.enter_async_context(self._writer)
+            session = await stack.enter_async_context(self._session("IMMEDIATE"))
+            async with _pool_errors():
+                async with session.begin():
+                    yield session
+        if self.on_commit is not None:
+            for bell in sorted(session.info.pop(RUNG, ())):
+                await self.on_commit(bell)
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncSession]:
+        """A session that only reads: one consistent snapshot on SQLite, and never the write lock."""
+        async with self._session("DEFERRED") as session, _pool_errors(), session.begin():
+            yield session
+
+    @asynccontextmanager
+    async def _session(self, begin: str) -> AsyncIterator[AsyncSession]:
+        bind: AsyncEngine | AsyncConnection = self.engine
+        if self.dialect == "sqlite":
+            bind = self.engine.execution_options(sqlite_begin=begin)
+        async with AsyncSession(bind, expire_on_commit=False, info={RING: self.keys}) as session:
+            yield session
+
+    async def close(self) -> None:
+        await self.engine.dispose()
+
+
+@asynccontextmanager
+async def _pool_errors() -> AsyncIterator[None]:
+    """No free connection and a lost database are 503 with Retry-After, never a 500."""
+    try:
+        yield
+    except PoolTimeout as problem:
+        raise Overloaded(retry_after=1) from problem
+    except OperationalError as problem:
+        raise Overloaded(retry_after=2) from problem
+    except ConnectionError as problem:
+        raise Overloaded(retry_after=2) from problem
+
+
+def _engine(url: str, dialect: str, pool_size: int, pool_timeout: float) -> AsyncEngine:
+    if dialect != "sqlite":
+        return create_async_engine(url, pool_size=pool_size, max_overflow=5, pool_timeout=pool_timeout)
+    engine = create_async_engine(url, pool_size=pool_size, max_overflow=0, pool_timeout=pool_timeout)
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def _open(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # this file says BEGIN itself, see _begin
+        cursor = connection.cursor()
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=5000", "foreign_keys=ON"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def _begin(connection: Any) -> None:
+        mode = connection.get_execution_options().get("sqlite_begin", "IMMEDIATE")
+        connection.exec_driver_sql(f"BEGIN {mode}")
+
+    return engine

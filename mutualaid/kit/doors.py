@@ -1,0 +1,157 @@
+"""What every handler does at its door: read the body, open a transaction, answer."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+import orjson
+from pydantic import BaseModel, ValidationError
+from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.requests import Request
+from starlette.responses import Response
+
+from mutualaid.kit import clock, idempotency
+from mutualaid.kit.errors import FieldError, Invalid, Malformed, UnsupportedType
+from mutualaid.kit.salvage import salvage
+from mutualaid.kit.texts import Language, N_, preferred
+from mutualaid.kit.field_errors import field_errors
+
+M = TypeVar("M", bound=BaseModel)
+Check = Callable[[M], Awaitable[Sequence[FieldError]]]
+
+DEEPEST = 32
+
+
+def language(request: Request) -> Language:
+    """The reader's language: `Accept-Language`, zh-Hans where it says nothing we speak."""
+    return preferred(request.headers.get("accept-language"))
+
+
+async def read(request: Request, model: type[M], *, check: Check[M] | None = None) -> M:
+    """The JSON body as a `model`; otherwise 415, 400, or 422 with every bad field at once.
+
+    `check` adds what the shape alone cannot say (an unknown item, an amount over its cap). It is asked even when the
+    shape is wrong, about the fields that are right, so that nobody mends a form twice; a field it gets as None is one
+    it has nothing to say about.
+    """
+    return await parse(await _json(request), model, check=check)
+
+
+async def read_nothing(request: Request) -> None:
+    """A deed without fields takes an empty body or `{}`."""
+    body = await request.body()
+    request.state.body = body
+    if body.strip():
+        await parse(await _json(request), _Nothing)
+
+
+async def parse(raw: Any, model: type[M], *, check: Check[M] | None = None) -> M:
+    """Validate what a JSON body or a form holds. Raises `Invalid` with every bad field."""
+    if not isinstance(raw, dict):
+        raise Invalid([FieldError("", "not_an_object", N_("Please send a JSON object."))])
+    try:
+        draft = model.model_validate(raw)
+    except ValidationError as problem:
+        errors = field_errors(problem)
+        if check is not None:
+            known = {e.field for e in errors}
+            errors += [e for e in await check(salvage(model, raw)) if e.field not in known]
+        raise Invalid(errors) from None
+    if check is not None and (found := await check(draft)):
+        raise Invalid(found)
+    return draft
+
+
+
+
+class _Nothing(BaseModel):
+    model_config = {"extra": "forbid"}
+
+
+async def _json(request: Request) -> Any:
+    kind, _, params = request.headers.get("content-type", "").partition(";")
+    charset = params.strip().lower().removeprefix("charset=").strip('"')
+    if kind.strip().lower() != "application/json" or charset not in ("", "utf-8", "utf8"):
+        raise UnsupportedType
+    body = await request.body()
+    request.state.body = body
+    try:
+        raw = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise Malformed from None
+    if _too_deep(raw):
+        raise Malformed
+    return raw
+
+
+def _too_deep(raw: Any) -> bool:
+    level = [raw]
+    for _ in range(DEEPEST):
+        level = [child for node in level if isinstance(node, dict | list) for child in (node.values() if isinstance(node, dict) else node)]
+        if not level:
+            return False
+    return True
+
+
+async def query(request: Request, model: type[M], *, check: Check[M] | None = None) -> M:
+    """The query string as a `model`: unknown and repeated parameters refused, every bad one at once."""
+    raw: dict[str, Any] = {}
+    repeated = []
+    for name, value in request.query_params.multi_items():
+        if name in raw:
+            repeated.append(FieldError(name, "repeated", N_("Please give this once.")))
+        raw[name] = value
+    if repeated:
+        raise Invalid(repeated)
+    return await parse(raw, model, check=check)
+
+
+def refuse_query(request: Request) -> None:
+    """422 naming each parameter, for a door that takes none."""
+    if request.query_params:
+        raise Invalid([FieldError(name, "unknown_field", N_("This field is not known here.")) for name in request.query_params])
+
+
+def answer(view: BaseModel | None, status: int = 200, *, headers: dict[str, str] | None = None) -> Response:
+    """A view as JSON; None is an empty 204."""
+    if view is None:
+        return Response(status_code=204, headers=headers)
+    return Response(view.model_dump_json(by_alias=True), status, headers, media_type="application/json")
+
+
+class Deed:
+    """One transaction of one request, and its answer."""
+
+    def __init__(self, session: AsyncSession, once: idempotency.Once | None, slot: bytes | None) -> None:
+        self.session = session
+        self._once = once
+        self._slot = slot
+
+    async def answer(self, view: BaseModel | None, status: int = 200, *, headers: dict[str, str] | None = None) -> Response:
+        """The answer that is sent once the transaction has committed, and kept with it under the request's key."""
+        response = answer(view, status, headers=headers)
+        if self._once is not None and self._slot is not None:
+            await idempotency.keep(self.session, self._slot, self._once, status=response.status_code, body=bytes(response.body))
+        return response
+
+
+@asynccontextmanager
+async def deed(request: Request, *, exempt: bool = False) -> AsyncIterator[Deed]:
+    """A transaction that does a deed at most once for the request's `Idempotency-Key` (unless the door is `exempt`).
+
+    Raises `Replayed` with the stored answer when it was done before.
+    """
+    state = request.state
+    once = None
+    if not exempt and (key := request.headers.get("idempotency-key")) is not None and request.user is not None:
+        once = await idempotency.prepare(
+            state.services.keys,
+            owner=request.user.id,
+            door=f"{request.method} {request.url.path}",
+            key=key,
+            body=getattr(state, "body", b""),
+            now=clock.now(),
+        )
+    async with state.services.database.transaction() as session:
+        slot = await idempotency.open_slot(session, once, keys=state.services.keys) if once else None
+        yield Deed(session, once, slot)

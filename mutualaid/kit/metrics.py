@@ -1,0 +1,23 @@
+"""Counters for `/metrics`. Labels are routes and codes from our own tables, never what somebody sent."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+
+REGISTRY = CollectorRegistry()
+ProcessCollector(registry=REGISTRY)
+
+REQUESTS = Counter("mutualaid_requests", "Requests answered", ("method", "route", "status"), registry=REGISTRY)
+SECONDS = Histogram(
+    "mutualaid_request_seconds",
+    "Seconds until a request was answered",
+    ("route",),
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
+    registry=REGISTRY,
+)
+JOBS_DUE = Gauge("mutualaid_jobs_due", "Jobs whose time has come", registry=REGISTRY)
+JOBS_PARKED = Gauge("mutualaid_jobs_parked", "Jobs that failed too often and wait for a person", registry=REGISTRY)
+WORKER_LAG = Gauge("mutualaid_worker_lag_seconds", "Seconds that the oldest due job has waited", registry=REGISTRY)
+
+
+def exposition() -> bytes:
+    """Everything in Prometheus's text format."""
+    return generate_latest(REGISTRY)

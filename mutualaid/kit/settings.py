@@ -1,0 +1,111 @@
+"""One frozen object, read once: defaults < TOML file (`MUTUALAID_CONFIG`) < environment. An unknown name refuses to start."""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+PREFIX = "MUTUALAID_"
+CONFIG = PREFIX + "CONFIG"
+
+
+class SettingsRefused(Exception):
+    """The settings cannot be used; the message says which names and why, one a line."""
+
+
+class Settings(BaseModel):
+    """What an operator may choose. Each name carries the prefix `MUTUALAID_` in the environment."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    env: Literal["dev", "prod"] = Field("dev", description="`prod` refuses any fake maker and any non-durable setting")
+    data: Path = Field(Path("var"), description="embedded database, keys, outboxes")
+    database_url: str = Field("", description="SQLite in DATA, or postgresql+asyncpg://…")
+    keys_url: str = Field("", description="the store of wrapped data keys, apart from the database and its backups")
+    redis_url: str = Field("memory://", description="memory://, redis://, rediss:// or redis+cluster://")
+
+    sms: Literal["fake"] = Field("fake", description="maker of text messages")
+    wechat: Literal["fake", "off"] = Field("fake", description="maker of WeChat sign-in and messages")
+    numbers: Literal["fake", "words"] = Field("fake", description="maker of masked numbers")
+    realname: Literal["fake", "appointment"] = Field("fake", description="maker of real-name checks")
+    geocoding: Literal["fake", "district"] = Field("fake", description="maker of places from addresses")
+    content: Literal["fake", "wordlist"] = Field("fake", description="maker of text checks")
+
+    require_real_name: bool = Field(True, description="false: unverified members may post, and their posts say so")
+    numbers_pool: int = Field(50, ge=1, le=9999, description="how many numbers the fake maker has")
+    numbers_modes: Literal["axb"] = Field("axb", description="binding modes of the fake numbers maker")
+    now_file: Path | None = Field(None, description="dev only: while the file exists its RFC 3339 content is the clock")
+    limits: Literal["relaxed", "strict"] = Field("relaxed", description="relaxed in dev, strict in prod")
+    second_factor: bool = Field(False, description="TOTP for staff: on in prod")
+    quiet_hours: str = Field("", description="HH:MM-HH:MM Asia/Shanghai when masked calls rest; empty is never")
+    crowd_k: int = Field(1, ge=1, le=1000, description="fewest members that a shown cell may stand for")
+
+    plaza_member_hourly: int = Field(600, ge=1, description="plaza reads an hour and member")
+    plaza_address_hourly: int = Field(120, ge=1, description="signed-out plaza reads an hour and address")
+    plaza_prefix_hourly: int = Field(1200, ge=1, description="plaza reads an hour and prefix (/24, /48)")
+    codes_global_hourly: int = Field(5000, ge=1, description="one-time codes an hour, over all members")
+    concurrency: int = Field(200, ge=1, description="requests under way at once, before new ones are turned away")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _defaults_by_env(cls, given: Any) -> Any:
+        """`prod` has other defaults than `dev`; SQLite files lie in DATA."""
+        values = dict(given)
+        if values.get("env") == "prod":
+            for name, value in {"limits": "strict", "second_factor": True, "quiet_hours": "22:00-07:00", "crowd_k": 5}.items():
+                values.setdefault(name, value)
+        data = Path(values.get("data", "var")).absolute()
+        values["data"] = data
+        if not values.get("database_url"):
+            values["database_url"] = f"sqlite+aiosqlite:///{data / 'mutualaid.db'}"
+        if not values.get("keys_url"):
+            values["keys_url"] = f"sqlite+aiosqlite:///{data / 'keys.db'}"
+        return values
+
+    @model_validator(mode="after")
+    def _prod_is_honest(self) -> "Settings":
+        if self.env == "prod":
+            fakes = [n for n in ("sms", "wechat", "numbers", "realname", "geocoding", "content") if getattr(self, n) == "fake"]
+            if fakes:
+                raise ValueError(f"prod refuses fake makers: {', '.join(PREFIX + n.upper() for n in fakes)}")
+            if self.now_file is not None:
+                raise ValueError(f"prod refuses {PREFIX}NOW_FILE")
+        if not self.database_url.startswith(("sqlite+aiosqlite://", "postgresql+asyncpg://")):
+            raise ValueError(f"{PREFIX}DATABASE_URL must begin with sqlite+aiosqlite:// or postgresql+asyncpg://")
+        return self
+
+    @property
+    def dev(self) -> bool:
+        return self.env == "dev"
+
+    @property
+    def keys_dir(self) -> Path:
+        return self.data / "keys"
+
+    @property
+    def outbox_dir(self) -> Path:
+        """Where the fake makers put what they would have sent."""
+        return self.data / "outbox"
+
+    @property
+    def audit_heads(self) -> Path:
+        """The heads of the audit chain, outside the database."""
+        return self.data / "audit-heads.jsonl"
+
+
+def load(environ: Mapping[str, str]) -> Settings:
+    """Read the settings from the environment and, where `MUTUALAID_CONFIG` names one, a TOML file of lower-case names."""
+    values: dict[str, Any] = {}
+    if path := environ.get(CONFIG):
+        try:
+            values.update(tomllib.loads(Path(path).read_text(encoding="utf-8")))
+        except (OSError, tomllib.TOMLDecodeError) as problem:
+            raise SettingsRefused(f"{CONFIG}: {problem}") from problem
+    values.update({name.removeprefix(PREFIX).lower(): value for name, value in environ.items() if name.startswith(PREFIX) and name != CONFIG})
+    try:
+        return Settings(**values)
+    except ValidationError as problem:
+        lines = [f"{PREFIX}{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in problem.errors(include_input=False)]
+        raise SettingsRefused("\n".join(lines)) from problem

@@ -1,0 +1,1 @@
+"""Alembic's scripts, inside the package so that the installed wheel can migrate."""

@@ -1,0 +1,31 @@
+"""Runs the migrations on the connection that `mutualaid.migrate` hands over."""
+
+from typing import Any, Literal
+
+from alembic import context
+from sqlalchemy import Connection
+
+from mutualaid import tables
+from mutualaid.kit.instants import Instant
+
+
+def render_item(kind: str, item: Any, autogen_context: Any) -> str | Literal[False]:
+    """Our one column type is written by its name."""
+    if kind == "type" and isinstance(item, Instant):
+        autogen_context.imports.add("from mutualaid.kit.instants import Instant")
+        return "Instant()"
+    return False
+
+
+connection: Connection = context.config.attributes["connection"]
+context.configure(
+    connection=connection,
+    target_metadata=tables.METADATA,
+    render_as_batch=connection.dialect.name == "sqlite",
+    render_item=render_item,
+    transaction_per_migration=True,
+    compare_type=True,
+)
+with context.begin_transaction():
+    context.run_migrations()
+connection.commit()

@@ -1,0 +1,1 @@
+"""Needs and offers, and the plaza where they are read."""

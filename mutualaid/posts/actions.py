@@ -1,0 +1,248 @@
+"""publish, amend, confirm, resolve, withdraw, expire, report: each one transaction's deed with its audit and job rows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from mutualaid.catalogue.snapshot import Catalogue
+from mutualaid.kit import audit, outbox, scrubbing, sealing
+from mutualaid.kit.database import new_id
+from mutualaid.kit.errors import FieldError, Invalid
+from mutualaid.kit.sealing import DataKey
+from mutualaid.kit.texts import N_
+from mutualaid.members.records import Principal
+from mutualaid.posts import rules, store
+from mutualaid.posts.drafts import LineAmendment, LineDraft, PostAmendment, PostDraft, ReportDraft, WindowDraft
+from mutualaid.posts.errors import AgeNotAllowed, AlreadyReported, OwnPost
+from mutualaid.posts.records import HiddenBy, Post, PostLine, Report
+from mutualaid.posts.rules import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Where a post stands for its readers: the cell, and the district of the cell's centre."""
+
+    cell: str
+    region: str
+
+
+async def publish(
+    session: AsyncSession, draft: PostDraft, *, author: Principal, where: Shown, doubtful: bool, catalogue: Catalogue, now: datetime
+) -> Post:
+    """A new post, open, or hidden until a moderator has looked: a second urgent one in seven days, or a doubtful note."""
+    items = [catalogue.get(line.item) for line in draft.lines]
+    if draft.kind == "offer" and author.age_band == "14_17" and any(item and item.is_medicine for item in items):
+        raise AgeNotAllowed
+    cleaned = scrubbing.scrub(draft.note)
+    post = Post(
+        id=new_id(),
+        author_id=author.id,
+        kind=draft.kind,
+        state="open",
+        hidden_by=None,
+        hidden_at=None,
+        cell=where.cell,
+        region=where.region,
+        urgency=draft.urgency,
+        reach_km=draft.reach_km,
+        handover=list(dict.fromkeys(draft.handover)),
+        contact=draft.contact or rules.default_contact(draft.kind),
+        for_other=draft.for_other,
+        beneficiary_age_band=draft.beneficiary_age_band,
+        keeps_enough=draft.keeps_enough,
+        available=_stored(draft.available),
+        note=cleaned.text,
+        scrubbed=cleaned.text != draft.note,
+        note_approved=False,
+        created_at=now,
+        confirmed_at=now,
+        until=draft.until or now + rules.STAYS,
+        ended_at=None,
+        outcome=None,
+        lines=[_line(n, line) for n, line in enumerate(draft.lines)],
+    )
+    why = await _review(session, author.id, urgent=draft.urgency == "urgent", doubtful=doubtful, now=now)
+    session.add(post)
+    await session.flush()
+    audit.note(session, actor=author.id, deed="post.published", subject=post.id, now=now, facts={"kind": post.kind})
+    if why:
+        await hide(session, post, by=why, actor=None, now=now)
+    else:
+        await outbox.enqueue(session, "post.published", {"post": post.id}, at=now)
+    await _plan_expiry(session, post)
+    return post
+
+
+def _line(position: int, line: LineDraft) -> PostLine:
+    return PostLine(
+        id=new_id(),
+        position=position,
+        item=line.item,
+        quantity=line.quantity,
+        remaining=line.quantity,
+        held=0,
+        expires_on=line.expires_on,
+        sealed=line.sealed is True,
+        substitutes=line.substitutes,
+    )
+
+
+async def _review(session: AsyncSession, author_id: str, *, urgent: bool, doubtful: bool, now: datetime) -> HiddenBy | None:
+    if urgent and await store.urgent_since(session, author_id, now):
+        return "urgent_review"
+    return "note_review" if doubtful else None
+
+
+async def _plan_expiry(session: AsyncSession, post: Post) -> None:
+    key = f"post.due:{post.id}:{post.until.isoformat()}"
+    await outbox.enqueue(session, "post.due", {"post": post.id}, at=post.until, key=key)
+
+
+def _stored(windows: Sequence[WindowDraft]) -> list[list[str]]:
+    return [[w.from_.isoformat(), w.to.isoformat()] for w in windows]
+
+
+async def amend(
+    session: AsyncSession,
+    post_id: str,
+    change: PostAmendment,
+    *,
+    by: Principal,
+    doubtful: bool,
+    catalogue: Catalogue,
+    now: datetime,
+) -> Post:
+    """Change one's own post. A changed note that a moderator had approved, or a doubtful one, hides it until reviewed."""
+    post = await store.get_own(session, post_id, by.id)
+    post.still_going()
+    _amend_lines(post, change.lines or [], catalogue)
+    if change.handover is not None and (refused := list(rules.handover_errors(change.handover, post.lines, catalogue.get))):
+        raise Invalid(refused)
+    review: HiddenBy | None = None
+    if change.note is not None:
+        cleaned = scrubbing.scrub(change.note)
+        if cleaned.text != post.note:
+            review = "note_review" if doubtful or post.note_approved else None
+            post.note, post.scrubbed, post.note_approved = cleaned.text, cleaned.text != change.note, False
+    if change.urgency == "urgent" and post.urgency != "urgent":
+        review = await _review(session, by.id, urgent=True, doubtful=False, now=now) or review
+    for name in ("urgency", "reach_km", "contact", "until"):
+        if (value := getattr(change, name)) is not None:
+            setattr(post, name, value)
+    if change.handover is not None:
+        post.handover = list(dict.fromkeys(change.handover))
+    if change.available is not None:
+        post.available = _stored(change.available)
+    fields = ",".join(sorted(change.model_fields_set))
+    audit.note(session, actor=by.id, deed="post.amended", subject=post.id, now=now, facts={"fields": fields})
+    if change.until is not None:
+        await _plan_expiry(session, post)
+    if review and post.state == "open":
+        await hide(session, post, by=review, actor=None, now=now)
+    else:
+        await outbox.enqueue(session, "post.changed", {"post": post.id}, at=now)
+    return post
+
+
+def _amend_lines(post: Post, changes: Sequence[LineAmendment], catalogue: Catalogue) -> None:
+    wrong = []
+    for n, change in enumerate(changes):
+        if (line := post.line(change.id)) is None:
+            wrong.append(FieldError(f"lines.{n}.id", "line_unknown", N_("This line is not part of the post.")))
+        elif (item := catalogue.get(line.item)) and change.quantity > item.most(post.kind):
+            wrong.append(rules.over_cap(f"lines.{n}.quantity", item, post.kind))
+    if wrong:
+        raise Invalid(wrong)
+    for change in changes:
+        if line := post.line(change.id):
+            line.set_quantity(change.quantity)
+
+
+async def confirm(session: AsyncSession, post_id: str, *, by: Principal, now: datetime) -> Post:
+    """Still here."""
+    post = await store.get_own(session, post_id, by.id)
+    post.confirm(now)
+    audit.note(session, actor=by.id, deed="post.confirmed", subject=post.id, now=now)
+    return post
+
+
+async def resolve(session: AsyncSession, post_id: str, outcome: Outcome, *, by: Principal, now: datetime) -> Post:
+    """已解决."""
+    post = await store.get_own(session, post_id, by.id)
+    await resolve_post(session, post, outcome, actor=by.id, now=now)
+    return post
+
+
+async def resolve_post(session: AsyncSession, post: Post, outcome: Outcome, *, actor: str | None, now: datetime) -> None:
+    """Solved, said by its author, or by the last line's handover (`actor` None)."""
+    post.resolve(outcome, now)
+    await _ended(session, post, "post.resolved", actor=actor, now=now, facts={"outcome": outcome})
+
+
+async def withdraw(session: AsyncSession, post_id: str, *, by: Principal, now: datetime) -> Post:
+    """Taken down by its author."""
+    post = await store.get_own(session, post_id, by.id)
+    await withdraw_post(session, post, actor=by.id, now=now)
+    return post
+
+
+async def withdraw_post(session: AsyncSession, post: Post, *, actor: str | None, now: datetime) -> None:
+    post.withdraw(now)
+    await _ended(session, post, "post.withdrawn", actor=actor, now=now)
+
+
+async def expire(session: AsyncSession, post: Post, *, now: datetime) -> None:
+    """Its time is over."""
+    post.expire(now)
+    await _ended(session, post, "post.expired", actor=None, now=now)
+
+
+async def close(session: AsyncSession, post: Post, *, actor: str, now: datetime, facts: audit.Facts) -> None:
+    """Ended by a moderator."""
+    post.close(now)
+    await _ended(session, post, "post.closed", actor=actor, now=now, facts=facts)
+
+
+async def _ended(
+    session: AsyncSession, post: Post, deed: str, *, actor: str | None, now: datetime, facts: audit.Facts | None = None
+) -> None:
+    audit.note(session, actor=actor, deed=deed, subject=post.id, now=now, facts=facts)
+    await outbox.enqueue(session, "post.ended", {"post": post.id}, at=now)
+
+
+async def hide(session: AsyncSession, post: Post, *, by: HiddenBy, actor: str | None, now: datetime) -> None:
+    """Off the plaza until somebody has looked; reviews open a case."""
+    post.hide(by, now)
+    audit.note(session, actor=actor, deed="post.hidden", subject=post.id, now=now, facts={"by": by})
+    await outbox.enqueue(session, "post.hidden", {"post": post.id, "by": by}, at=now)
+
+
+async def restore(session: AsyncSession, post: Post, *, actor: str | None, now: datetime) -> None:
+    """Back on the plaza."""
+    post.restore(now)
+    audit.note(session, actor=actor, deed="post.restored", subject=post.id, now=now)
+    await outbox.enqueue(session, "post.published", {"post": post.id}, at=now)
+
+
+async def report(
+    session: AsyncSession, post_id: str, draft: ReportDraft, *, by: Principal, data_key: DataKey, now: datetime
+) -> tuple[Report, Post]:
+    """Ask a moderator to look. The third verified reporter hides the post until it is ruled on."""
+    post = await store.open_of_others(session, post_id, by.id)
+    if post.author_id == by.id:
+        raise OwnPost
+    if await session.scalar(select(Report.id).where(Report.post_id == post.id, Report.reporter_id == by.id)):
+        raise AlreadyReported
+    report_id = new_id()
+    note = sealing.seal(data_key, draft.note, table="post_reports", column="note", row=report_id) if draft.note else None
+    made = Report(id=report_id, post_id=post.id, reporter_id=by.id, reason=draft.reason, note=note, counts=by.real_name != "none", made_at=now)
+    session.add(made)
+    await session.flush()
+    audit.note(session, actor=by.id, deed="post.reported", subject=post.id, now=now, facts={"reason": draft.reason})
+    await outbox.enqueue(session, "post.reported", {"post": post.id, "report": report_id}, at=now)
+    if post.state == "open" and await store.reporters(session, post.id) >= rules.REPORTERS_THAT_HIDE:
+        await hide(session, post, by="reports", actor=None, now=now)
+    return made, post

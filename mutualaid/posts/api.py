@@ -1,0 +1,215 @@
+"""The API's doors to posts and the plaza: read, open, act, answer."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from mutualaid.catalogue import snapshot
+from mutualaid.kit import clock
+from mutualaid.kit.doors import Deed, answer, deed, language, query, read
+from mutualaid.kit.endpoints import Endpoint
+from mutualaid.kit.errors import NotFound, ProviderUnavailable
+from mutualaid.members import consents
+from mutualaid.members.errors import ConsentNeeded, RealNameNeeded, Suspended
+from mutualaid.members.policies import PUBLIC, SIGNED_IN, VERIFIED, may_act
+from mutualaid.posts import actions, placing, plaza, reading, wire
+from mutualaid.posts.checking import Checker
+from mutualaid.posts.drafts import PostAmendment, PostDraft, ReportDraft, ResolveDraft
+from mutualaid.posts.errors import AgeNotAllowed, AlreadyReported, OwnPost, PostNotOpen, QuantityHeld
+from mutualaid.posts.needs import consents_for, doubtful
+from mutualaid.posts.records import Post
+from mutualaid.posts.wire import CrsQuery, PageQuery, PlazaQuery, PostList, PostView, Reported, Stats
+from mutualaid.services import of
+
+
+async def create(request: Request) -> Response:
+    """Publish a need or an offer."""
+    services, author, now = of(request), request.user, clock.now()
+    checker = await Checker.at_door(services, language(request))
+    draft = await read(request, PostDraft, check=checker.draft)
+    await consents.require(services.database, author.id, consents_for(draft, checker.catalogue))
+    may_act(author)
+    placed = await placing.locate(services, draft)
+    unsure = await doubtful(services, draft.note)
+    key = await services.keys.get(author.id)
+    async with deed(request) as d:
+        crowd_k = services.settings.crowd_k
+        where = await placing.show(d.session, placed, member_id=author.id, key=key, crowd_k=crowd_k, now=now)
+        catalogue = checker.catalogue
+        post = await actions.publish(
+            d.session, draft, author=author, where=where, doubtful=unsure, catalogue=catalogue, now=now
+        )
+        return await _answer(request, d, post, 201)
+
+
+async def _answer(request: Request, d: Deed, post: Post, status: int = 200) -> Response:
+    """One's own post as it stands now, to be sent after the commit."""
+    await d.session.flush()
+    cards = await plaza.cards_of(d.session, [post.id])
+    catalogue = await snapshot.current(of(request).database)
+    view = wire.post_view(cards[post.id], catalogue, language=language(request), reader=request.user.id)
+    return await d.answer(view, status)
+
+
+async def list_plaza(request: Request) -> Response:
+    """The plaza: available open posts, nearest, newest or most urgent first."""
+    services = of(request)
+    checker = await Checker.at_door(services, language(request))
+    asked = await query(request, PlazaQuery, check=checker.plaza)
+    async with services.database.reading() as session:
+        page = await reading.read_plaza(session, services.ring, asked, checker.catalogue)
+    return answer(_list(request, page, checker, crs=asked.crs))
+
+
+def _list(request: Request, page: reading.Page, checker: Checker, *, crs: placing.Crs) -> PostList:
+    reader = request.user.id if request.user else None
+    items = [
+        wire.post_view(card, checker.catalogue, language=checker.language, crs=crs, reader=reader, distance_m=metres)
+        for metres, card in page.cards
+    ]
+    return PostList(items=items, next_cursor=page.next_cursor)
+
+
+async def list_own(request: Request) -> Response:
+    """One's own posts in every state, newest first."""
+    services = of(request)
+    asked = await query(request, PageQuery)
+    checker = await Checker.at_door(services, language(request))
+    async with services.database.reading() as session:
+        page = await reading.read_own(session, services.ring, asked, request.user.id)
+    return answer(_list(request, page, checker, crs="wgs84"))
+
+
+async def show(request: Request) -> Response:
+    """One post: an open one to everybody, one's own in any state."""
+    services = of(request)
+    asked = await query(request, CrsQuery)
+    reader = request.user.id if request.user else None
+    async with services.database.reading() as session:
+        card = await plaza.visible(session, request.path_params["id"], reader=reader)
+    if card is None:
+        raise NotFound
+    catalogue = await snapshot.current(services.database)
+    return answer(wire.post_view(card, catalogue, language=language(request), crs=asked.crs, reader=reader))
+
+
+async def amend(request: Request) -> Response:
+    """Change one's own post."""
+    services = of(request)
+    checker = await Checker.at_door(services, language(request))
+    change = await read(request, PostAmendment, check=checker.amendment)
+    may_act(request.user)
+    unsure = await doubtful(services, change.note or "")
+    async with deed(request) as d:
+        post = await actions.amend(
+            d.session,
+            request.path_params["id"],
+            change,
+            by=request.user,
+            doubtful=unsure,
+            catalogue=checker.catalogue,
+            now=clock.now(),
+        )
+        return await _answer(request, d, post)
+
+
+async def confirm(request: Request) -> Response:
+    """Still here."""
+    async with deed(request) as d:
+        post = await actions.confirm(d.session, request.path_params["id"], by=request.user, now=clock.now())
+        return await _answer(request, d, post)
+
+
+async def resolve(request: Request) -> Response:
+    """已解决."""
+    done = await read(request, ResolveDraft)
+    async with deed(request) as d:
+        post = await actions.resolve(
+            d.session, request.path_params["id"], done.outcome, by=request.user, now=clock.now()
+        )
+        return await _answer(request, d, post)
+
+
+async def withdraw(request: Request) -> Response:
+    """Taken down."""
+    async with deed(request) as d:
+        post = await actions.withdraw(d.session, request.path_params["id"], by=request.user, now=clock.now())
+        return await _answer(request, d, post)
+
+
+async def report(request: Request) -> Response:
+    """Ask a moderator to look at a post."""
+    draft = await read(request, ReportDraft)
+    may_act(request.user)
+    key = await of(request).keys.get(request.user.id)
+    async with deed(request) as d:
+        made, post = await actions.report(
+            d.session, request.path_params["id"], draft, by=request.user, data_key=key, now=clock.now()
+        )
+        return await d.answer(Reported(id=made.id, reason=made.reason, hidden=post.state == "hidden"), 201)
+
+
+async def stats(request: Request) -> Response:
+    """The counters of the landing page."""
+    async with of(request).database.reading() as session:
+        return answer(await reading.read_stats(session, clock.now()))
+
+
+_POST = "/api/v1/posts/{id}"
+ENDPOINTS = (
+    Endpoint(
+        "POST",
+        "/api/v1/posts",
+        create,
+        VERIFIED,
+        {201: PostView},
+        "Publish a need or an offer",
+        body=PostDraft,
+        problems=(RealNameNeeded, ConsentNeeded, Suspended, AgeNotAllowed, ProviderUnavailable),
+        tag="posts",
+        replayable=True,
+        limit="write",
+    ),
+    Endpoint("GET", "/api/v1/posts", list_plaza, PUBLIC, {200: PostList}, "The plaza", query=PlazaQuery, tag="posts", limit="read"),
+    Endpoint("GET", "/api/v1/me/posts", list_own, SIGNED_IN, {200: PostList}, "One's own posts", query=PageQuery, tag="posts"),
+    Endpoint("GET", _POST, show, PUBLIC, {200: PostView}, "One post", query=CrsQuery, tag="posts", limit="read"),
+    Endpoint(
+        "PATCH",
+        _POST,
+        amend,
+        SIGNED_IN,
+        {200: PostView},
+        "Change one's own post",
+        body=PostAmendment,
+        problems=(PostNotOpen, QuantityHeld, Suspended, ProviderUnavailable),
+        tag="posts",
+        replayable=True,
+    ),
+    Endpoint("POST", f"{_POST}/confirm", confirm, SIGNED_IN, {200: PostView}, "Still here", problems=(PostNotOpen,), tag="posts", replayable=True),
+    Endpoint(
+        "POST",
+        f"{_POST}/resolve",
+        resolve,
+        SIGNED_IN,
+        {200: PostView},
+        "Solved (已解决)",
+        body=ResolveDraft,
+        problems=(PostNotOpen,),
+        tag="posts",
+        replayable=True,
+    ),
+    Endpoint("POST", f"{_POST}/withdraw", withdraw, SIGNED_IN, {200: PostView}, "Take down", problems=(PostNotOpen,), tag="posts", replayable=True),
+    Endpoint(
+        "POST",
+        f"{_POST}/reports",
+        report,
+        SIGNED_IN,
+        {201: Reported},
+        "Report a post",
+        body=ReportDraft,
+        problems=(AlreadyReported, OwnPost, Suspended),
+        tag="posts",
+        replayable=True,
+        limit="write",
+    ),
+    Endpoint("GET", "/api/v1/stats", stats, PUBLIC, {200: Stats}, "Counters", tag="posts"),
+)

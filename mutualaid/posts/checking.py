@@ -1,0 +1,81 @@
+"""Every bad field of a post at once: what the rules, the catalogue, the borders and the clock say of a draft."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from mutualaid.catalogue import snapshot
+from mutualaid.catalogue.snapshot import Catalogue
+from mutualaid.kit import clock
+from mutualaid.kit.errors import FieldError
+from mutualaid.kit.texts import Language, N_
+from mutualaid.posts import placing, rules
+from mutualaid.posts.drafts import PostAmendment, PostDraft, WindowDraft
+from mutualaid.posts.wire import PlazaQuery
+from mutualaid.regions import store as regions
+from mutualaid.services import Services
+
+
+@dataclass(frozen=True, slots=True)
+class Checker:
+    """What the checks need, gathered at the door."""
+
+    services: Services
+    catalogue: Catalogue
+    language: Language
+    now: datetime
+
+    @classmethod
+    async def at_door(cls, services: Services, language: Language) -> "Checker":
+        return cls(services, await snapshot.current(services.database), language, clock.now())
+
+    async def draft(self, draft: PostDraft) -> Sequence[FieldError]:
+        """A new post."""
+        lines = draft.lines or []
+        find = self.catalogue.get
+        today = clock.today(self.now)
+        found = [
+            *rules.line_errors(draft.kind, lines, find, today=today, language=self.language),
+            *rules.handover_errors(draft.handover, lines, find),
+            *rules.until_errors(draft.until, now=self.now),
+            *rules.window_errors(_windows(draft.available), now=self.now),
+            *placing.place_errors(draft),
+        ]
+        async with self.services.database.reading() as session:
+            return [*found, *await placing.border_errors(session, draft)]
+
+    async def amendment(self, change: PostAmendment) -> Sequence[FieldError]:
+        """A change of one's own post; what depends on the post itself is checked with it."""
+        return [
+            *rules.until_errors(change.until, now=self.now),
+            *rules.window_errors(_windows(change.available), now=self.now),
+        ]
+
+    async def plaza(self, query: PlazaQuery) -> Sequence[FieldError]:
+        """What a reader asks the plaza."""
+        found: list[FieldError] = []
+        if query.item is not None and self.catalogue.get(query.item) is None:
+            found.append(FieldError("item", "item_unknown", N_("This item is not in the catalogue.")))
+        if query.group is not None and query.group not in self.catalogue.groups():
+            found.append(FieldError("group", "group_unknown", N_("There is no such group.")))
+        if query.near is None and query.sort == "distance":
+            found.append(FieldError("sort", "near_needed", N_("Distance needs a place: please give near.")))
+        if query.near is None and query.within_km is not None:
+            found.append(FieldError("within_km", "near_needed", N_("Distance needs a place: please give near.")))
+        if query.near is not None:
+            found += placing.box_errors("near", *near_point(query.near))
+        if query.region is not None:
+            async with self.services.database.reading() as session:
+                if await regions.get(session, query.region) is None:
+                    found.append(FieldError("region", "region_unknown", N_("There is no such region.")))
+        return found
+
+
+def near_point(near: str) -> tuple[float, float]:
+    """`LAT,LNG` as two numbers; its form was checked by the query model."""
+    lat, lng = near.split(",")
+    return float(lat), float(lng)
+
+
+def _windows(windows: Sequence[WindowDraft | None] | None) -> list[rules.Window | None]:
+    return [w.window if w is not None else None for w in windows or ()]

@@ -1,0 +1,24 @@
+"""What must stand before a post can: the consents it calls for; and whether its words call for a second look."""
+
+from mutualaid.catalogue.snapshot import Catalogue
+from mutualaid.members.rules import Purpose
+from mutualaid.posts.drafts import PostDraft
+from mutualaid.posts.rules import default_contact
+from mutualaid.services import Services
+
+
+def consents_for(draft: PostDraft, catalogue: Catalogue) -> list[Purpose]:
+    """The purposes that this post needs, each consented to separately."""
+    found: list[Purpose] = ["publish_nearby"]
+    if any((item := catalogue.get(line.item)) and item.is_medicine for line in draft.lines):
+        found.append("health_need")
+    if (draft.contact or default_contact(draft.kind)) != "words":
+        found.append("phone_masking")
+    if draft.place is not None:
+        found.append("precise_location")
+    return found
+
+
+async def doubtful(services: Services, text: str) -> bool:
+    """Whether the text check would not let this pass by itself. Asked outside any transaction."""
+    return bool(text) and (await services.content.judge(text)).suggestion != "pass"

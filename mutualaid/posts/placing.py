@@ -1,0 +1,100 @@
+"""From what somebody wrote about a place to the cell that everyone sees. Providers are asked before any transaction."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from mutualaid.kit import cells
+from mutualaid.kit.coordinates import in_china_box, looks_swapped, to_wgs84
+from mutualaid.kit.errors import FieldError, Invalid
+from mutualaid.kit.geo import Point
+from mutualaid.kit.sealing import DataKey
+from mutualaid.kit.texts import N_
+from mutualaid.members import anchors
+from mutualaid.posts.actions import Shown
+from mutualaid.posts.drafts import PlaceDraft, PostDraft
+from mutualaid.regions import store as regions
+from mutualaid.services import Services
+
+_CELL_MAY_OVERLAP_M = 8000.0  # the centre of a resolution-6 cell may lie that far outside the border its members live in
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A WGS-84 point, and whether it is somebody's own spot (then it becomes a home anchor) or only a district's."""
+
+    point: Point
+    exact: bool
+
+
+def place_errors(draft: PostDraft) -> Iterator[FieldError]:
+    """Exactly one of `place` and `region` + `address`; inside China; lat and lng not exchanged."""
+    if draft.place is None and draft.region is None and draft.address is None:
+        yield FieldError("place", "required", N_("Please give a place, or a region with an address."))
+    elif draft.place is not None and (draft.region is not None or draft.address is not None):
+        yield FieldError("place", "place_twice", N_("Please give either a place or a region with an address."))
+    elif draft.place is None and draft.region is None:
+        yield FieldError("region", "required", N_("Please fill this in."))
+    elif draft.place is None and draft.address is None:
+        yield FieldError("address", "required", N_("Please fill this in."))
+    if draft.place is not None and draft.place.lat is not None and draft.place.lng is not None:
+        yield from box_errors("place.lat", draft.place.lat, draft.place.lng)
+
+
+def box_errors(field: str, lat: float, lng: float) -> Iterator[FieldError]:
+    """What can be said of a point without asking where the borders run."""
+    if in_china_box(lat, lng):
+        return
+    if looks_swapped(lat, lng):
+        yield FieldError(field, "lat_lng_swapped", N_("Latitude and longitude seem to be exchanged."))
+    else:
+        yield FieldError(field, "outside_china", N_("This place is not in China."))
+
+
+async def border_errors(session: AsyncSession, draft: PostDraft) -> list[FieldError]:
+    """What only the regions know: a point outside every district, a code that does not exist."""
+    if draft.place is not None:
+        return await _outside(session, draft.place)
+    if draft.region is not None:
+        region = await regions.get(session, draft.region)
+        if region is None:
+            return [FieldError("region", "region_unknown", N_("There is no such region."))]
+        if region.level != "district":
+            return [FieldError("region", "region_not_district", N_("Please choose a district or county."))]
+    return []
+
+
+async def _outside(session: AsyncSession, place: PlaceDraft) -> list[FieldError]:
+    if place.lat is None or place.lng is None or place.crs is None or not in_china_box(place.lat, place.lng):
+        return []
+    try:
+        await regions.require_at(session, *to_wgs84(place.lat, place.lng, place.crs), field="place.lat")
+    except Invalid as refusal:
+        return refusal.fields
+    return []
+
+
+async def locate(services: Services, draft: PostDraft) -> Placed:
+    """The point that a valid draft speaks of; asks the geocoder where it gives an address."""
+    if draft.place is not None:
+        return Placed(to_wgs84(draft.place.lat, draft.place.lng, draft.place.crs), exact=True)
+    async with services.database.reading() as session:
+        region = await regions.require(session, draft.region or "", field="region")
+    found = await services.geocoding.geocode(region.code, region.path, draft.address or "", inner_point=region.inner)
+    if found is None:
+        raise Invalid([FieldError("address", "address_not_found", N_("This address was not found; please check it."))])
+    return Placed(to_wgs84(found.lat, found.lng, found.crs), exact=found.exact)
+
+
+async def show(session: AsyncSession, placed: Placed, *, member_id: str, key: DataKey, crowd_k: int, now: datetime) -> Shown:
+    """The cell that readers will see, by the member's home anchors, and the district of the cell's centre."""
+    if placed.exact:
+        cell = await anchors.shown_cell(session, member_id, placed.point, key=key, crowd_k=crowd_k, now=now)
+    else:
+        cell = cells.cell_of(*placed.point)
+    region = await regions.locate_near(session, *cells.centre(cell), within_m=_CELL_MAY_OVERLAP_M)
+    if region is None:
+        raise Invalid([FieldError("place", "outside_china", N_("This place is not in China."))])
+    return Shown(cell, region.code)

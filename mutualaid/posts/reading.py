@@ -1,0 +1,141 @@
+"""One page of the plaza, of one's own posts, the counters: what the doors and the pages both read."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from mutualaid.catalogue.snapshot import Catalogue
+from mutualaid.kit import cells, cursors
+from mutualaid.kit.coordinates import to_wgs84
+from mutualaid.kit.ring import KeyRing
+from mutualaid.members.records import Member
+from mutualaid.posts import plaza
+from mutualaid.posts.checking import near_point
+from mutualaid.posts.drafts import Sort
+from mutualaid.posts.plaza import Card, Filters
+from mutualaid.posts.records import Post
+from mutualaid.posts.wire import PageQuery, PlazaQuery, Stats
+from mutualaid.regions.rules import code_range
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Cards in order, each with its distance in metres where one was asked for; the cursor of the next page."""
+
+    cards: list[tuple[int | None, Card]]
+    next_cursor: str | None
+
+
+def sort_of(query: PlazaQuery) -> Sort:
+    """`distance` with `near`, else `newest`."""
+    return query.sort or ("distance" if query.near else "newest")
+
+
+def _filters(query: PlazaQuery, catalogue: Catalogue) -> Filters:
+    items: tuple[str, ...] | None = (query.item,) if query.item else None
+    if query.group is not None:
+        of_group = tuple(i.code for i in catalogue.items if i.group == query.group)
+        items = of_group if items is None else tuple(i for i in items if i in of_group)
+    region = code_range(query.region) if query.region else None
+    return Filters(kind=query.kind, items=items, region=region, real_name=query.real_name)
+
+
+def _identity(query: PlazaQuery, viewer: str | None) -> str:
+    """The text a cursor is bound to: every filter and the order; the viewer by cell, so that jitter keeps the cursor."""
+    named = query.model_dump(exclude={"limit", "cursor", "near", "crs", "sort"}, mode="json")
+    return f"plaza|{sort_of(query)}|{viewer}|{sorted(named.items())}"
+
+
+async def read_plaza(session: AsyncSession, ring: KeyRing, query: PlazaQuery, catalogue: Catalogue) -> Page:
+    """One page of the plaza. The reader's point is snapped to its cell before anything is computed from it."""
+    viewer = cells.cell_of(*to_wgs84(*near_point(query.near), query.crs)) if query.near else None
+    filters, bound, one_more = _filters(query, catalogue), _identity(query, viewer), query.limit + 1
+    sort = sort_of(query)
+    if sort == "distance" and viewer is not None:
+        after = _after_distance(ring, bound, query.cursor)
+        within = round(query.within_km * 1000) if query.within_km is not None else None
+        near = await plaza.nearest(session, filters, viewer_cell=viewer, within_m=within, after=after, limit=one_more)
+        cards: list[tuple[int | None, Card]] = [*near]
+    else:
+        if query.within_km is not None and viewer is not None:
+            filters = await plaza.within(session, filters, viewer_cell=viewer, within_m=round(query.within_km * 1000))
+        found = await _in_time(session, ring, filters, sort, bound, query.cursor, one_more)
+        cards = [(cells.between_m(viewer, card.cell) if viewer else None, card) for card in found]
+    shown = cards[: query.limit]
+    more = len(cards) > query.limit
+    return Page(shown, cursors.encode(ring, bound, _place_of(sort, *shown[-1])) if more else None)
+
+
+async def _in_time(
+    session: AsyncSession, ring: KeyRing, filters: Filters, sort: Sort, bound: str, cursor: str | None, limit: int
+) -> list[Card]:
+    if sort == "urgent":
+        after = None
+        if cursor is not None:
+            rank, micros, post_id = cursors.decode(ring, bound, cursor, kinds=(int, int, str))
+            after = rank, _moment(micros), post_id
+        return await plaza.urgent(session, filters, after=after, limit=limit)
+    return await plaza.newest(session, filters, after=_after_time(ring, bound, cursor), limit=limit)
+
+
+def _after_time(ring: KeyRing, bound: str, cursor: str | None) -> tuple[datetime, str] | None:
+    if cursor is None:
+        return None
+    micros, post_id = cursors.decode(ring, bound, cursor, kinds=(int, str))
+    return _moment(micros), post_id
+
+
+def _after_distance(ring: KeyRing, bound: str, cursor: str | None) -> tuple[int, datetime, str] | None:
+    if cursor is None:
+        return None
+    metres, micros, post_id = cursors.decode(ring, bound, cursor, kinds=(int, int, str))
+    return metres, _moment(micros), post_id
+
+
+def _place_of(sort: Sort, metres: int | None, card: Card) -> list[str | int]:
+    place: list[str | int] = [(card.created_at - _EPOCH) // _MICROSECOND, card.id]
+    if sort == "distance":
+        return [metres or 0, *place]
+    return [0 if card.urgency == "urgent" else 1, *place] if sort == "urgent" else place
+
+
+def _moment(micros: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=micros)
+
+
+async def read_own(session: AsyncSession, ring: KeyRing, query: PageQuery, member_id: str) -> Page:
+    """One's own posts in every state, newest first."""
+    bound = f"own-posts|{member_id}"
+    found = await plaza.own(session, member_id, after=_after_time(ring, bound, query.cursor), limit=query.limit + 1)
+    cards: list[tuple[int | None, Card]] = [(None, card) for card in found[: query.limit]]
+    more = len(found) > query.limit
+    return Page(cards, cursors.encode(ring, bound, _place_of("newest", *cards[-1])) if more else None)
+
+
+async def read_stats(session: AsyncSession, now: datetime) -> Stats:
+    """The counters, as of now."""
+    counts: dict[tuple[str, str, str | None], int] = {}
+    for kind, state, outcome, count in await session.execute(
+        select(Post.kind, Post.state, Post.outcome, func.count()).group_by(Post.kind, Post.state, Post.outcome)
+    ):
+        counts[kind, state, outcome] = count
+
+    def total(kind: str, state: str, outcome: str | None = None) -> int:
+        return sum(n for (k, s, o), n in counts.items() if (k, s) == (kind, state) and outcome in (None, o))
+
+    lately = (Post.state == "resolved", Post.ended_at > now - timedelta(hours=24))
+    return Stats(
+        as_of=now,
+        open_needs=total("need", "open"),
+        open_offers=total("offer", "open"),
+        resolved_needs_through_platform=total("need", "resolved", "through_platform"),
+        resolved_needs_total=total("need", "resolved"),
+        resolved_offers_total=total("offer", "resolved"),
+        resolved_24h=await session.scalar(select(func.count()).select_from(Post).where(*lately)) or 0,
+        members=await session.scalar(select(func.count()).select_from(Member).where(Member.status == "active")) or 0,
+    )

@@ -1,0 +1,67 @@
+"""Posts by id: one's own, locked where they are about to change."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from mutualaid.kit.clock import sql_now
+from mutualaid.kit.errors import NotFound
+from mutualaid.members.records import Member
+from mutualaid.posts.records import Post, Report
+from mutualaid.posts.rules import URGENT_PAUSE
+
+
+async def get_own(session: AsyncSession, post_id: str, author_id: str) -> Post:
+    """One's own post, locked until the transaction ends; 404 for a foreign or unknown one."""
+    found = await session.scalar(select(Post).where(Post.id == post_id, Post.author_id == author_id).with_for_update())
+    if found is None:
+        raise NotFound
+    return found
+
+
+async def lock(session: AsyncSession, post_ids: Iterable[str]) -> dict[str, Post]:
+    """These posts, locked in the order of their ids, so that two deeds never wait for each other in a circle."""
+    query = select(Post).where(Post.id.in_(sorted(post_ids))).order_by(Post.id).with_for_update()
+    rows = await session.scalars(query.execution_options(populate_existing=True))
+    return {post.id: post for post in rows}
+
+
+async def get(session: AsyncSession, post_id: str) -> Post | None:
+    """A post of any state, locked until the transaction ends."""
+    return (await lock(session, [post_id])).get(post_id)
+
+
+async def open_of_others(session: AsyncSession, post_id: str, reader_id: str) -> Post:
+    """An open post of an active member, locked; 404 otherwise. One's own is found too: what that means is the caller's."""
+    query = (
+        select(Post)
+        .join(Member, Member.id == Post.author_id)
+        .where(Post.id == post_id, (Post.author_id == reader_id) | ((Post.state == "open") & (Post.until > sql_now())))
+        .where(Member.status == "active")
+        .with_for_update(of=Post)
+    )
+    found = await session.scalar(query)
+    if found is None:
+        raise NotFound
+    return found
+
+
+async def unfinished_of(session: AsyncSession, author_id: str, *states: str) -> list[Post]:
+    """All posts of a member in these states (open and hidden by default), locked in the order of their ids."""
+    wanted = states or ("open", "hidden")
+    query = select(Post).where(Post.author_id == author_id, Post.state.in_(wanted)).order_by(Post.id).with_for_update()
+    return list(await session.scalars(query))
+
+
+async def urgent_since(session: AsyncSession, author_id: str, now: datetime) -> int:
+    """How many urgent posts this member made within the last seven days."""
+    recent = (Post.author_id == author_id, Post.urgency == "urgent", Post.created_at > now - URGENT_PAUSE)
+    return await session.scalar(select(func.count()).select_from(Post).where(*recent)) or 0
+
+
+async def reporters(session: AsyncSession, post_id: str) -> int:
+    """How many verified members have reported this post since the last ruling."""
+    counted = (Report.post_id == post_id, Report.counts, Report.ruled_at.is_(None))
+    return await session.scalar(select(func.count()).select_from(Report).where(*counted)) or 0

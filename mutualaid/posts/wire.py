@@ -1,0 +1,201 @@
+"""What readers of posts are answered: cards and lists."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from mutualaid.catalogue.snapshot import Catalogue
+from mutualaid.kit import cells, geo
+from mutualaid.kit.coordinates import Crs, from_wgs84
+from mutualaid.kit.fields import Cursor, Day, Limit, Moment, Query, QueryBool, QueryFloat, Text, View
+from mutualaid.kit.texts import Language
+from mutualaid.posts.drafts import Sort
+from mutualaid.posts.plaza import Card
+from mutualaid.posts.records import HiddenBy, State
+from mutualaid.posts.rules import AgeBand, Contact, Handover, Kind, Outcome, Urgency
+
+RealNameHow = Literal["checked", "vouched", "steward"]
+
+
+class LineView(View):
+    id: str
+    item: str
+    name: str
+    unit: str
+    quantity: int
+    remaining: int
+    held: int
+    expires_on: Day | None
+    substitutes: bool
+
+
+class RegionView(View):
+    code: str
+    name: str
+    path: str
+
+
+class PlaceView(View):
+    """A cell and its centre: never anybody's point."""
+
+    cell: str
+    lat: float
+    lng: float
+    crs: Crs
+
+
+class AuthorView(View):
+    display_name: str
+    real_name: bool
+    real_name_how: RealNameHow | None
+
+
+class WindowView(View):
+    from_: Moment = Field(serialization_alias="from")
+    to: Moment
+
+
+class PostView(View):
+    """A card. `author` and `note` are null for readers who are not signed in."""
+
+    id: str
+    kind: Kind
+    state: State
+    lines: list[LineView]
+    region: RegionView
+    place: PlaceView
+    urgency: Urgency
+    reach_km: int
+    handover: list[Handover]
+    contact: Contact
+    available: list[WindowView]
+    for_other: bool
+    beneficiary_age_band: AgeBand | None
+    keeps_enough: bool
+    author: AuthorView | None
+    mine: bool
+    note: str | None
+    scrubbed: bool
+    hidden_by: HiddenBy | None
+    outcome: Outcome | None
+    created_at: Moment
+    confirmed_at: Moment
+    until: Moment
+    ended_at: Moment | None
+    distance_m: int | None
+    distance_km: float | None
+
+
+class PostList(View):
+    items: list[PostView]
+    next_cursor: str | None
+
+
+class Stats(View):
+    """The counters of the landing page."""
+
+    as_of: Moment
+    open_needs: int
+    open_offers: int
+    resolved_needs_through_platform: int
+    resolved_needs_total: int
+    resolved_offers_total: int
+    resolved_24h: int
+    members: int
+
+
+class Reported(View):
+    """A moderator will look; `hidden` tells whether the post is off the plaza already."""
+
+    id: str
+    reason: str
+    hidden: bool
+
+
+class PlazaQuery(Query):
+    """Filters and order of the plaza."""
+
+    kind: Kind | None = None
+    item: Annotated[Text, Field(min_length=1, max_length=64)] | None = None
+    group: Annotated[Text, Field(min_length=1, max_length=64)] | None = None
+    region: Annotated[str, Field(pattern=r"^[0-9]{6}$")] | None = None
+    real_name: QueryBool | None = None
+    near: Annotated[str, Field(max_length=64, pattern=r"^-?[0-9]{1,3}(\.[0-9]{1,12})?,-?[0-9]{1,3}(\.[0-9]{1,12})?$")] | None = None
+    crs: Crs = "wgs84"
+    within_km: Annotated[QueryFloat, Field(gt=0, le=2000)] | None = None
+    sort: Sort | None = None
+    limit: Limit = 20
+    cursor: Cursor | None = None
+
+
+class PageQuery(Query):
+    """One's own lists."""
+
+    limit: Limit = 20
+    cursor: Cursor | None = None
+
+
+class CrsQuery(Query):
+    """The datum that places are answered in."""
+
+    crs: Crs = "wgs84"
+
+
+def post_view(
+    card: Card, catalogue: Catalogue, *, language: Language, crs: Crs = "wgs84", reader: str | None, distance_m: int | None = None
+) -> PostView:
+    """A card as this reader sees it; `reader` None is signed out and gets neither author nor note."""
+    lat, lng = cells.centre(card.cell)
+    if crs != "wgs84":
+        lat, lng = from_wgs84(lat, lng, crs)
+    mine = reader == card.author_id
+    return PostView(
+        id=card.id,
+        kind=card.kind,
+        state=card.state,
+        lines=[_line_view(line, catalogue, language) for line in card.lines],
+        region=RegionView(code=card.region, name=card.region_name, path=card.region_path),
+        place=PlaceView(cell=card.cell, lat=round(lat, 7), lng=round(lng, 7), crs=crs),
+        urgency=card.urgency,
+        reach_km=card.reach_km,
+        handover=card.handover,
+        contact=card.contact,
+        available=[WindowView(from_=w.start, to=w.end) for w in card.windows],
+        for_other=card.for_other,
+        beneficiary_age_band=card.beneficiary_age_band,
+        keeps_enough=card.keeps_enough,
+        author=author_view(card) if reader else None,
+        mine=mine,
+        note=card.note if reader else None,
+        scrubbed=card.scrubbed,
+        hidden_by=card.hidden_by if mine else None,
+        outcome=card.outcome if mine else None,
+        created_at=card.created_at,
+        confirmed_at=card.confirmed_at,
+        until=card.until,
+        ended_at=card.ended_at,
+        distance_m=distance_m,
+        distance_km=None if distance_m is None else geo.distance_km(distance_m),
+    )
+
+
+def author_view(card: Card) -> AuthorView:
+    how: RealNameHow | None = None if card.author_real_name == "none" else card.author_real_name
+    return AuthorView(display_name=card.author_name, real_name=how is not None, real_name_how=how)
+
+
+def _line_view(line: "LineLike", catalogue: Catalogue, language: Language) -> LineView:
+    item = catalogue.get(line.item)
+    return LineView(
+        id=line.id,
+        item=line.item,
+        name=item.title(language) if item else line.item,
+        unit=item.unit if item else "",
+        quantity=line.quantity,
+        remaining=line.remaining,
+        held=line.held,
+        expires_on=line.expires_on,
+        substitutes=line.substitutes,
+    )

@@ -1,0 +1,76 @@
+"""Every URL in one table, each with its policy. A door without one does not start."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from mutualaid import docs, gate, health
+from mutualaid.catalogue import api as catalogue
+from mutualaid.kit.doors import read_nothing, refuse_query
+from mutualaid.kit.endpoints import Endpoint
+from mutualaid.kit.policies import Policy
+from mutualaid.kit.settings import Settings
+from mutualaid.members import api as members
+from mutualaid.members.sessions import caller_of
+from mutualaid.posts import api as posts
+from mutualaid.regions import api as regions
+
+API: tuple[Endpoint, ...] = (
+    *health.ENDPOINTS,
+    *docs.ENDPOINTS,
+    *members.ENDPOINTS,
+    *catalogue.ENDPOINTS,
+    *regions.ENDPOINTS,
+    *posts.ENDPOINTS,
+)
+
+
+class NoPolicy(Exception):
+    """A URL was declared without saying who may enter."""
+
+
+def endpoints(_settings: Settings) -> tuple[Endpoint, ...]:
+    """The doors of this process."""
+    return API
+
+
+def build(settings: Settings) -> list[BaseRoute]:
+    """Starlette's routes, one a path."""
+    by_path: dict[str, dict[str, Any]] = {}
+    for endpoint in endpoints(settings):
+        if not isinstance(endpoint.policy, Policy):
+            raise NoPolicy(endpoint.name)
+        by_path.setdefault(endpoint.path, {})[endpoint.method] = _door(endpoint)
+    return [Route(path, _by_method(doors), methods=list(doors)) for path, doors in _exact_first(by_path)]
+
+
+def _exact_first(by_path: dict[str, dict[str, Any]]) -> Sequence[tuple[str, dict[str, Any]]]:
+    """`/posts/stream` before `/posts/{id}`, whatever the table's order."""
+    return sorted(by_path.items(), key=lambda item: [part.startswith("{") for part in item[0].split("/")])
+
+
+def _by_method(doors: dict[str, Any]) -> Any:
+    async def enter(request: Request) -> Response:
+        response: Response = await doors["GET" if request.method == "HEAD" else request.method](request)
+        return response
+
+    return enter
+
+
+def _door(endpoint: Endpoint) -> Any:
+    """Who is it, may they enter, how often; then what a door that takes nothing refuses; then the handler."""
+
+    async def enter(request: Request) -> Response:
+        request.scope["user"] = caller = await caller_of(request)
+        endpoint.policy.admit(caller)
+        await gate.admit(request, endpoint, caller)
+        if endpoint.query is None and endpoint.path.startswith("/api/"):
+            refuse_query(request)
+        if endpoint.body is None and endpoint.method != "GET":
+            await read_nothing(request)
+        return await endpoint.run(request)
+
+    return enter

@@ -1,0 +1,98 @@
+"""The outermost ring, pure ASGI: bounded concurrency, bounded bodies, headers, counters, and the last word on faults."""
+
+import time
+from collections.abc import MutableMapping
+from typing import Any
+
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from mutualaid import trouble
+from mutualaid.kit import metrics
+from mutualaid.kit.errors import AidError, Overloaded, TooLarge
+from mutualaid.kit.settings import Settings
+
+MOST_BODY = 64 * 1024
+ALWAYS_ANSWERED = frozenset({"/healthz", "/readyz", "/metrics"})
+_HEADERS = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"same-origin"),
+    (b"x-frame-options", b"DENY"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+]
+
+
+class Shell:
+    """Wraps the whole application."""
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self._app = app
+        self._most = settings.concurrency
+        self._under_way = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        if self._under_way >= self._most and scope["path"] not in ALWAYS_ANSWERED:
+            await trouble.as_problem(Request(scope), Overloaded(retry_after=1))(scope, receive, send)
+            return
+        self._under_way += 1
+        try:
+            await self._serve(scope, receive, send)
+        finally:
+            self._under_way -= 1
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        began = time.monotonic()
+        status = 500
+        started = False
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal status, started
+            if message["type"] == "http.response.start":
+                status, started = message["status"], True
+                message["headers"] = [*message["headers"], *_missing(message)]
+            await send(message)
+
+        try:
+            await self._app(scope, _bounded(scope, receive), send_with_headers)
+        except AidError as error:
+            if started:
+                raise
+            await trouble.as_problem(Request(scope), error)(scope, receive, send_with_headers)
+        except Exception as fault:  # the last word: whatever nobody expected is a logged 500 without details
+            if started:
+                raise
+            await trouble.unexpected(Request(scope), fault)(scope, receive, send_with_headers)
+        finally:
+            route = getattr(scope.get("route"), "path", "unknown")
+            metrics.REQUESTS.labels(scope["method"], route, str(status)).inc()
+            metrics.SECONDS.labels(route).observe(time.monotonic() - began)
+
+
+def _missing(message: MutableMapping[str, Any]) -> list[tuple[bytes, bytes]]:
+    present = {name for name, _ in message["headers"]}
+    extra = [header for header in _HEADERS if header[0] not in present]
+    if b"cache-control" not in present:
+        extra.append((b"cache-control", b"no-store"))
+    return extra
+
+
+def _bounded(scope: Scope, receive: Receive) -> Receive:
+    """Refuse a body over `MOST_BODY` octets: by its announced length, and by what really comes."""
+    announced = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
+    too_large = not announced.isdigit() or int(announced) > MOST_BODY
+    received = 0
+
+    async def bounded() -> Message:
+        nonlocal received
+        if too_large:
+            raise TooLarge
+        message = await receive()
+        received += len(message.get("body", b""))
+        if received > MOST_BODY:
+            raise TooLarge
+        return message
+
+    return bounded

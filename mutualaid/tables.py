@@ -1,0 +1,11 @@
+"""Every table of the house in one metadata: importing this module declares them all."""
+
+from mutualaid.catalogue import records as catalogue
+from mutualaid.kit import audit, idempotency, outbox
+from mutualaid.kit.database import Base
+from mutualaid.members import records as members
+from mutualaid.posts import records as posts
+from mutualaid.regions import records as regions
+
+DECLARED = (audit, idempotency, outbox, members, catalogue, regions, posts)
+METADATA = Base.metadata

@@ -1,0 +1,126 @@
+"""Real databases, a real application, a clock that tests set. Every store, action and journey runs on both databases."""
+
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from mutualaid import migrate
+from mutualaid.kit import clock as kit_clock
+from mutualaid.kit.database import Database
+from mutualaid.kit.ring import KeyRing
+from mutualaid.kit.settings import Settings
+from mutualaid.seed import seed
+from mutualaid.services import Services
+from mutualaid.wiring import open_services
+from tests import servers, sockets
+from tests.harness import House, open_house
+from tests.moments import Clock
+
+BOTH = ("sqlite", "postgresql")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def loopback_only() -> Iterator[None]:
+    with sockets.loopback_only():
+        yield
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    with servers.postgres() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+async def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated and seeded database file, copied for each test."""
+    folder = tmp_path_factory.mktemp("template")
+    await _prepare(f"sqlite+aiosqlite:///{folder / 'mutualaid.db'}", folder)
+    return folder / "mutualaid.db"
+
+
+@pytest.fixture(scope="session")
+async def postgres_template(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A migrated and seeded database, the template of each test's own."""
+    name = f"template_{tmp_path_factory.getbasetemp().name.replace('-', '_')}"
+    await _administer(postgres_url, f'DROP DATABASE IF EXISTS "{name}"', f'CREATE DATABASE "{name}"')
+    url = make_url(postgres_url).set(database=name)
+    await _prepare(url.render_as_string(hide_password=False), tmp_path_factory.mktemp("template-keys"))
+    return name
+
+
+async def _prepare(url: str, folder: Path) -> None:
+    database = Database(url, KeyRing.open(folder / "keys"))
+    await migrate.upgrade(database)
+    await seed(database, now=kit_clock.now())
+    if database.dialect == "sqlite":
+        async with database.engine.connect() as connection:
+            await connection.exec_driver_sql("COMMIT")
+            await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+            await connection.exec_driver_sql("BEGIN")
+    await database.close()
+
+
+async def _administer(url: str, *statements: str) -> None:
+    engine = create_async_engine(url, isolation_level="AUTOCOMMIT")
+    async with engine.connect() as connection:
+        for statement in statements:
+            await connection.execute(text(statement))
+    await engine.dispose()
+
+
+@pytest.fixture(params=BOTH)
+def dialect(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+async def database_url(dialect: str, tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[str]:
+    """A fresh, migrated, seeded database of this dialect."""
+    if dialect == "sqlite":
+        shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path / "mutualaid.db")
+        yield f"sqlite+aiosqlite:///{tmp_path / 'mutualaid.db'}"
+        return
+    server, template = request.getfixturevalue("postgres_url"), request.getfixturevalue("postgres_template")
+    name = f"t_{abs(hash(request.node.nodeid)):x}"
+    await _administer(server, f'DROP DATABASE IF EXISTS "{name}"', f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    yield make_url(server).set(database=name).render_as_string(hide_password=False)
+    await _administer(server, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+@pytest.fixture
+def clock(tmp_path: Path) -> Iterator[Clock]:
+    """The clock file: everything's time, the database's included. It stands at 2023-01-07 12:00 UTC until moved."""
+    found = Clock(tmp_path / "now")
+    kit_clock.follow(found.file)
+    yield found
+    kit_clock.follow(None)
+
+
+@pytest.fixture
+def settings(tmp_path: Path, database_url: str, clock: Clock) -> Settings:
+    return Settings(data=tmp_path, database_url=database_url, now_file=clock.file)
+
+
+@pytest.fixture
+async def services(settings: Settings) -> AsyncIterator[Services]:
+    async with open_services(settings) as opened:
+        yield opened
+
+
+@pytest.fixture
+def database(services: Services) -> Database:
+    return services.database
+
+
+@pytest.fixture
+async def house(services: Services, clock: Clock) -> AsyncIterator[House]:
+    """The whole application over HTTP, without a socket; `await house.work()` lets the worker finish what is due."""
+    async with open_house(services, clock) as opened:
+        yield opened
