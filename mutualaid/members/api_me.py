@@ -1,0 +1,214 @@
+"""The API's doors to oneself: who I am, my phone, my consents, my real name."""
+
+from collections.abc import Sequence
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from mutualaid.kit import clock, phones
+from mutualaid.kit.doors import answer, deed, language, read
+from mutualaid.kit.endpoints import Endpoint
+from mutualaid.kit.errors import FieldError, Invalid, NotFound, ProviderUnavailable
+from mutualaid.kit.limits import LimiterUnavailable
+from mutualaid.kit.peers import peer_of
+from mutualaid.kit.phones import Phone, PhoneRejected
+from mutualaid.kit.texts import N_
+from mutualaid.members import codes, consents, identity, own_phone, pacing, profile, verifying
+from mutualaid.members.api_sessions import OURS, WECHAT_PROBLEMS, one_proof
+from mutualaid.members.consent_texts import PURPOSES, TEXTS, Purpose
+from mutualaid.members.errors import (
+    ChallengeEnded,
+    CodeWrong,
+    ConsentNeeded,
+    PhoneTaken,
+    RealNameMismatch,
+    RealNameTriesUsed,
+    RealNameUnsupported,
+    Suspended,
+    UnderAge,
+)
+from mutualaid.members.identity import IdentityReason, IdentityRejected
+from mutualaid.members.policies import PUBLIC, SIGNED_IN
+from mutualaid.members.wire import (
+    PHONE_REFUSED,
+    ConsentDraft,
+    ConsentTextList,
+    ConsentTextView,
+    ConsentView,
+    MeView,
+    NewPhone,
+    RealNameDraft,
+    RealNameView,
+)
+from mutualaid.services import Services, of
+
+_ID_REFUSED: dict[IdentityReason, str] = {
+    "malformed": N_("An ID number has 17 digits and then a digit or X."),
+    "wrong_length": N_("An ID number has 18 characters."),
+    "obsolete": N_("ID numbers of 15 digits are no longer valid; please give the one with 18."),
+    "unknown_region": N_("No ID number begins like this."),
+    "no_such_birthday": N_("The birthday in this ID number does not exist."),
+    "born_in_the_future": N_("The birthday in this ID number is yet to come."),
+    "too_old": N_("The birthday in this ID number is too long ago."),
+    "wrong_check_digit": N_("The last character does not fit this ID number; please look again."),
+}
+
+
+async def show_me(request: Request) -> Response:
+    """Who I am here."""
+    return answer(await profile.describe(of(request), request.user.id))
+
+
+async def change_phone(request: Request) -> Response:
+    """Take a new phone, proved by a code sent to it or by WeChat."""
+    services, caller, now = of(request), request.user, clock.now()
+    draft = await read(request, NewPhone, check=one_proof)
+    await pacing.for_sign_in(services, peer=peer_of(request))
+    proof = None
+    if draft.challenge is not None and draft.code is not None:
+        proof = await codes.prove(services, draft.challenge, draft.code, now=now)
+        phone = proof.phone
+    else:
+        assert draft.wechat_phone_code is not None
+        phone = await _of_wechat(services, draft.wechat_phone_code)
+    key = await services.keys.get(caller.id)
+    async with deed(request, exempt=True) as d:
+        if proof is not None:
+            await codes.spend(d.session, proof)
+        await own_phone.change(d.session, caller.id, phone, key=key, now=now)
+    return answer(await profile.describe(services, caller.id))
+
+
+async def _of_wechat(services: Services, wechat_phone_code: str) -> Phone:
+    """The phone that WeChat vouches for, if it may be used here."""
+    given = await services.wechat.phone(wechat_phone_code)
+    try:
+        phone = phones.parse(given.e164)
+    except PhoneRejected as refusal:
+        text = PHONE_REFUSED[refusal.reason]
+        raise Invalid([FieldError("wechat_phone_code", f"phone_{refusal.reason}", text)]) from None
+    if own_phone.is_ours(phone, services.settings):
+        raise Invalid([FieldError("wechat_phone_code", "phone_ours", OURS)])
+    return phone
+
+
+async def list_consents(request: Request) -> Response:
+    """What consent may be given to, in words and versions."""
+    spoken = language(request)
+    items = [ConsentTextView.of(text, spoken) for text in TEXTS.values()]
+    return answer(ConsentTextList(items=items), headers={"Vary": "Accept-Language"})
+
+
+async def give_consent(request: Request) -> Response:
+    """Consent to one purpose."""
+    purpose = _purpose(request)
+    body = await request.body()
+    draft = await read(request, ConsentDraft) if body.strip() else ConsentDraft()
+    member_id, now = request.user.id, clock.now()
+    async with deed(request) as d:
+        given = await consents.give(d.session, member_id, purpose, version=draft.version, channel="api", now=now)
+        return await d.answer(ConsentView.of(given))
+
+
+async def withdraw_consent(request: Request) -> Response:
+    """Withdraw one purpose, with effect."""
+    purpose = _purpose(request)
+    async with deed(request) as d:
+        await consents.withdraw(d.session, request.user.id, purpose, now=clock.now())
+        return await d.answer(None, 204)
+
+
+def _purpose(request: Request) -> Purpose:
+    asked = request.path_params["purpose"]
+    for purpose in PURPOSES:
+        if purpose == asked:
+            return purpose
+    raise NotFound
+
+
+async def check_real_name(request: Request) -> Response:
+    """Have name and ID number compared once; the number is not kept."""
+    services, caller, now = of(request), request.user, clock.now()
+
+    async def check(draft: RealNameDraft) -> Sequence[FieldError]:
+        try:
+            if draft.id_number is not None:
+                identity.check(draft.id_number, today=clock.today(now))
+        except IdentityRejected as refusal:
+            return [FieldError("id_number", f"id_{refusal.reason}", _ID_REFUSED[refusal.reason])]
+        return []
+
+    draft = await read(request, RealNameDraft, check=check)
+    number = identity.check(draft.id_number, today=clock.today(now))
+    await consents.require(services.database, caller.id, ["real_name_check"])
+    await pacing.for_identity_check(services, caller.id, peer=peer_of(request))
+    state = await verifying.check_real_name(services, caller.id, draft.name, number, now=now)
+    return answer(RealNameView(real_name=state), 202 if state == "none" else 200)
+
+
+ENDPOINTS: tuple[Endpoint, ...] = (
+    Endpoint("GET", "/api/v1/me", show_me, SIGNED_IN, {200: MeView}, "Who I am here", tag="me"),
+    Endpoint(
+        "PUT",
+        "/api/v1/me/phone",
+        change_phone,
+        SIGNED_IN,
+        {200: MeView},
+        "Take a new phone",
+        body=NewPhone,
+        problems=(CodeWrong, ChallengeEnded, PhoneTaken, LimiterUnavailable, *WECHAT_PROBLEMS),
+        tag="me",
+    ),
+    Endpoint(
+        "GET",
+        "/api/v1/consents",
+        list_consents,
+        PUBLIC,
+        {200: ConsentTextList},
+        "What consent may be given to",
+        tag="me",
+    ),
+    Endpoint(
+        "PUT",
+        "/api/v1/me/consents/{purpose}",
+        give_consent,
+        SIGNED_IN,
+        {200: ConsentView},
+        "Consent to one purpose",
+        body=ConsentDraft,
+        replayable=True,
+        tag="me",
+        params={"purpose": ", ".join(PURPOSES)},
+    ),
+    Endpoint(
+        "DELETE",
+        "/api/v1/me/consents/{purpose}",
+        withdraw_consent,
+        SIGNED_IN,
+        {204: None},
+        "Withdraw a consent, with effect",
+        replayable=True,
+        tag="me",
+        params={"purpose": ", ".join(PURPOSES)},
+    ),
+    Endpoint(
+        "POST",
+        "/api/v1/me/real-name",
+        check_real_name,
+        SIGNED_IN,
+        {200: RealNameView, 202: RealNameView},
+        "Have one's real name checked",
+        body=RealNameDraft,
+        problems=(
+            ConsentNeeded,
+            UnderAge,
+            RealNameMismatch,
+            RealNameUnsupported,
+            RealNameTriesUsed,
+            Suspended,
+            ProviderUnavailable,
+            LimiterUnavailable,
+        ),
+        tag="me",
+    ),
+)

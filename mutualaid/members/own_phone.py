@@ -1,0 +1,60 @@
+"""A member's own phone: taken in, shown masked, changed."""
+
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from mutualaid.kit import audit, phones, sealing
+from mutualaid.kit.database import ring_after_commit
+from mutualaid.kit.phones import Phone
+from mutualaid.kit.sealing import DataKey
+from mutualaid.kit.settings import Settings
+from mutualaid.members import store
+from mutualaid.members.errors import PhoneTaken
+from mutualaid.members.records import Member
+from mutualaid.members.sessions import BELL
+
+_FIRST_OF_OURS = 17_000_000_001  # the fake maker's numbers, without +86
+
+
+def is_ours(phone: Phone, settings: Settings) -> bool:
+    """Whether this is one of the masked numbers that we hand out: nobody can sign in with it."""
+    if settings.numbers != "fake" or not phone.e164.startswith("+86"):
+        return False
+    return 0 <= int(phone.e164[3:]) - _FIRST_OF_OURS < settings.numbers_pool
+
+
+def hold(session: AsyncSession, member: Member, phone: Phone, *, key: DataKey) -> None:
+    """Put the phone into the member's row: sealed to read, an HMAC to find."""
+    member.phone = sealing.seal(key, phone.e164, table=Member.__tablename__, column="phone", row=member.id)
+    member.phone_lookup = sealing.lookup(store.ring_of(session), store.PHONE, phone.e164)
+
+
+def read(member: Member, *, key: DataKey) -> Phone | None:
+    """The member's phone in clear."""
+    if member.phone is None:
+        return None
+    return Phone(sealing.unseal_text(key, member.phone, table=Member.__tablename__, column="phone", row=member.id))
+
+
+def masked(member: Member, *, key: DataKey) -> str | None:
+    """`138****8000`."""
+    phone = read(member, key=key)
+    return phones.mask(phone.e164) if phone else None
+
+
+async def change(session: AsyncSession, member_id: str, phone: Phone, *, key: DataKey, now: datetime) -> Member:
+    """From now on this is the member's phone. 409 `phone_taken` where another account holds it.
+
+    That somebody proved to hold the phone is the caller's to see to. `key` is the member's data key.
+    """
+    await store.take_turn(session, store.PHONE, phone.e164)
+    member = await store.get_locked(session, member_id)
+    holder = await store.find(session, store.PHONE, phone.e164)
+    if holder is not None and holder.id != member_id:
+        raise PhoneTaken
+    if holder is None:
+        hold(session, member, phone, key=key)
+        audit.note(session, actor=member_id, deed="member.phone_changed", subject=member_id, now=now)
+        ring_after_commit(session, BELL)
+    return member
