@@ -12,6 +12,7 @@ from starlette.middleware import Middleware
 from mutualaid import routes, trouble
 from mutualaid.kit import logs, outbox
 from mutualaid.kit.settings import Settings, load
+from mutualaid.members.sessions import watching
 from mutualaid.services import Services
 from mutualaid.shell import Shell
 from mutualaid.wiring import open_services
@@ -24,10 +25,11 @@ def build_app(settings: Settings, *, with_worker: bool = False, services: Servic
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, Any]]:
         async with AsyncExitStack() as stack:
-            opened = services or await stack.enter_async_context(open_services(settings))
+            opened = services if services is not None else await stack.enter_async_context(open_services(settings))
+            doorkeeper = await stack.enter_async_context(watching(opened))
             if with_worker:
                 await stack.enter_async_context(working(opened))
-            yield {"services": opened}
+            yield {"services": opened, "doorkeeper": doorkeeper}
 
     app = Starlette(
         routes=routes.build(settings),

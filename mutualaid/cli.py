@@ -4,16 +4,27 @@ import asyncio
 import os
 import signal
 from collections.abc import Callable, Coroutine
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
+import uvloop
 from rich.console import Console
 
 from mutualaid.kit import logs
 from mutualaid.kit.settings import Settings, SettingsRefused, load
 
 T = TypeVar("T")
+
+
+class RoleName(StrEnum):
+    member = "member"
+    moderator = "moderator"
+    vendor = "vendor"
+    admin = "admin"
+
+
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 member = typer.Typer(no_args_is_help=True, help="Members and their roles.")
 bring_in = typer.Typer(no_args_is_help=True, help="Bring in what others keep.")
@@ -48,7 +59,9 @@ def _with_services(deed: Callable[..., Coroutine[Any, Any, T]], *args: Any) -> T
 
 @app.command()
 def serve(
-    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for phones on the same network.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; 0.0.0.0 for phones on the same network.")
+    ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535)] = 8000,
     worker: Annotated[bool, typer.Option(help="Work in this process too; --no-worker for serving only.")] = True,
 ) -> None:
@@ -58,9 +71,12 @@ def serve(
     settings = _settings()
     logs.configure()
     try:
-        asyncio.run(run(settings, host=host, port=port, with_worker=worker))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(run(settings, host=host, port=port, with_worker=worker))
     except OSError as problem:
-        console.print(f"[red]无法监听 / cannot listen on {host}:{port}[/red]: {problem.strerror}; 换一个 --port / try another --port")
+        console.print(
+            f"[red]无法监听 / cannot listen on {host}:{port}[/red]: {problem.strerror}; 换一个 --port / try another --port"
+        )
         raise typer.Exit(1) from None
 
 
@@ -84,7 +100,9 @@ def worker() -> None:
 @app.command()
 def migrate(
     to: Annotated[str, typer.Option(help="A migration's id, or head.")] = "head",
-    down: Annotated[bool, typer.Option("--down", help="Go down to that migration instead (base: the empty database).")] = False,
+    down: Annotated[
+        bool, typer.Option("--down", help="Go down to that migration instead (base: the empty database).")
+    ] = False,
 ) -> None:
     """Bring the database to the newest shape."""
 
@@ -115,25 +133,30 @@ def seed() -> None:
 @member.command()
 def promote(
     phone: Annotated[str, typer.Option(help="E.164 or a national number.")],
-    role: Annotated[str, typer.Option(help="member, moderator, vendor or admin.")],
+    role: Annotated[RoleName, typer.Option()],
 ) -> None:
     """Give a member another role; audited, in force at once."""
 
-    async def run(services: Any) -> bool:
+    async def run(services: Any) -> None:
         from mutualaid.kit import clock
-        from mutualaid.members import roles
+        from mutualaid.kit.phones import parse
+        from mutualaid.members.standing import promote
 
-        return await roles.promote(services, phone, role, now=clock.now())
+        async with services.database.transaction() as session:
+            await promote(session, parse(phone), role.value, actor=None, now=clock.now())
+
+    from mutualaid.kit.phones import PhoneRejected
+    from mutualaid.members.errors import MemberUnknown
 
     try:
-        done = _with_services(run)
-    except ValueError as problem:
-        console.print(f"[red]{problem}[/red]")
+        _with_services(run)
+    except PhoneRejected as refusal:
+        console.print(f"[red]不是可用的手机号 / not a usable phone[/red]: {refusal.reason}")
         raise typer.Exit(2) from None
-    if not done:
+    except MemberUnknown:
         console.print("[red]没有用这个手机号登录过的成员 / nobody has signed in with this phone yet[/red]")
-        raise typer.Exit(1)
-    console.print(f"role is now {role}")
+        raise typer.Exit(1) from None
+    console.print(f"role is now {role.value}")
 
 
 @bring_in.command("catalogue")
@@ -146,20 +169,21 @@ def import_catalogue(file: Annotated[Path, typer.Argument(exists=True, dir_okay=
 
         return await importing.run(services.database, file, actor=None, now=clock.now())
 
-    from mutualaid.kit.errors import Invalid
-    from mutualaid.kit.texts import DEFAULT, say
+    from mutualaid.catalogue.sheet import CatalogueRefused
 
     try:
         report = _with_services(run)
-    except Invalid as refusal:
-        for wrong in refusal.fields:
-            console.print(f"{wrong.field}: {say(wrong.text, DEFAULT, **wrong.params)} [{wrong.code}]", markup=False, highlight=False)
+    except CatalogueRefused as refusal:
+        console.print(str(refusal), markup=False, highlight=False)
         raise typer.Exit(2) from None
     if report.changes is None:
         console.print("没有变化 / nothing changed")
         return
     changes = report.changes
-    console.print(f"version {report.version}: {len(changes.added)} added, {len(changes.changed)} changed, {len(changes.withdrawn)} withdrawn")
+    console.print(
+        f"version {report.version}: "
+        f"{len(changes.added)} added, {len(changes.changed)} changed, {len(changes.withdrawn)} withdrawn"
+    )
 
 
 @audit.command()
@@ -175,7 +199,9 @@ def verify() -> None:
     if verdict.ok:
         console.print(f"链完整 / the chain holds: {verdict.rows} rows")
         return
-    console.print(f"[red]链在第 {verdict.broken_at} 行断开 / the chain breaks at row {verdict.broken_at}: {verdict.why}[/red]")
+    console.print(
+        f"[red]链在第 {verdict.broken_at} 行断开 / the chain breaks at row {verdict.broken_at}: {verdict.why}[/red]"
+    )
     raise typer.Exit(1)
 
 

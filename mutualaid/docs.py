@@ -34,10 +34,14 @@ async def show(request: Request) -> Response:
 
 def _operation(method: str, path: str, operation: dict[str, Any]) -> str:
     params = "".join(
-        f"<li><code>{escape(p['name'])}</code> in {p['in']}{', required' if p['required'] else ''}</li>" for p in operation["parameters"]
+        f"<li><code>{escape(p['name'])}</code> in {p['in']}{', required' if p['required'] else ''}</li>"
+        for p in operation["parameters"]
     )
     body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
-    answers = "".join(f"<li><code>{s}</code> {escape(r['description'])}{_link(_schema_of(r))}</li>" for s, r in operation["responses"].items())
+    answers = "".join(
+        f"<li><code>{s}</code> {escape(r['description'])}{_link(_schema_of(r))}</li>"
+        for s, r in operation["responses"].items()
+    )
     sign_in = "" if {} in operation["security"] else "<p>Needs a session.</p>"
     return (
         f"<section id='{escape(operation['operationId'])}'><h2><code>{method.upper()} {escape(path)}</code></h2>"
@@ -47,7 +51,7 @@ def _operation(method: str, path: str, operation: dict[str, Any]) -> str:
 
 
 def _schema_of(response: dict[str, Any]) -> dict[str, Any] | None:
-    media = next(iter(response.get("content", {}).values()), {})
+    media: dict[str, Any] = next(iter(response.get("content", {}).values()), {})
     schema: dict[str, Any] | None = media.get("schema")
     return schema
 

@@ -15,7 +15,7 @@ from mutualaid.services import Services
 class Handle(Protocol):
     """`payload` holds ids only; `now` is the moment the job is run."""
 
-    def __call__(self, services: Services, payload: dict[str, str], *, now: datetime) -> Awaitable[None]: ...
+    def __call__(self, services: Services, payload: dict[str, str], /, *, now: datetime) -> Awaitable[None]: ...
 
 
 JOBS: dict[str, tuple[Handle, ...]] = {
@@ -27,5 +27,5 @@ JOBS: dict[str, tuple[Handle, ...]] = {
     "post.ended": (),
     "post.hidden": (),
     "post.reported": (),
-    "house.daily": (members.daily,),
+    "house.daily": (members.sweep,),
 }

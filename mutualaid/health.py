@@ -45,7 +45,9 @@ async def readyz(request: Request) -> Response:
     """503 while something that requests need is away. The cache is reported, but reads go on without it."""
     checks = await _checks(of(request))
     ready = all(check.ok for check in checks if check.name != "cache")
-    return answer(Ready(ready=ready, checks=checks), 200 if ready else 503, headers={} if ready else {"retry-after": "2"})
+    return answer(
+        Ready(ready=ready, checks=checks), 200 if ready else 503, headers={} if ready else {"retry-after": "2"}
+    )
 
 
 async def _checks(services: Services) -> list[Check]:
@@ -87,6 +89,8 @@ async def show_document(request: Request) -> Response:
 ENDPOINTS = (
     Endpoint("GET", "/healthz", healthz, PUBLIC, {200: Alive}, "The process is alive", tag="running"),
     Endpoint("GET", "/readyz", readyz, PUBLIC, {200: Ready, 503: Ready}, "Ready to serve", tag="running"),
-    Endpoint("GET", "/metrics", show_metrics, PUBLIC, {200: None}, "Prometheus metrics", tag="running", in_document=False),
+    Endpoint(
+        "GET", "/metrics", show_metrics, PUBLIC, {200: None}, "Prometheus metrics", tag="running", in_document=False
+    ),
     Endpoint("GET", "/api/openapi.json", show_document, PUBLIC, {200: None}, "This document", in_document=False),
 )

@@ -32,9 +32,10 @@ def newest() -> str:
 async def is_current(session: AsyncSession) -> bool:
     """Whether the database stands at the newest migration."""
     try:
-        return await session.scalar(text("SELECT version_num FROM alembic_version")) == newest()
+        standing: str | None = await session.scalar(text("SELECT version_num FROM alembic_version"))
     except DBAPIError:
         return False
+    return standing == newest()
 
 
 async def upgrade(database: Database, to: str = "head") -> None:

@@ -4,10 +4,11 @@ from datetime import datetime
 
 from mutualaid.catalogue import importing
 from mutualaid.kit.database import Database
-from mutualaid.regions import seeding
+from mutualaid.regions import actions as regions
 
 
 async def seed(database: Database, *, now: datetime) -> None:
     """Regions and catalogue as the package ships them; skipped where they are stored already."""
-    await seeding.run(database, now=now)
+    async with database.transaction() as session:
+        await regions.seed(session, now=now)
     await importing.seed(database, now=now)

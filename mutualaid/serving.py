@@ -1,9 +1,9 @@
 """One process that does everything: migrate, seed, listen, serve, work, stop cleanly."""
 
-import asyncio
 import resource
 import socket
 import sys
+from collections.abc import Callable
 
 import uvicorn
 from sqlalchemy.exc import DBAPIError
@@ -36,14 +36,21 @@ async def run(settings: Settings, *, host: str, port: int, with_worker: bool) ->
             proxy_headers=True,
             forwarded_allow_ips="127.0.0.1",
         )
-        server = uvicorn.Server(config)
-        address = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{listening.getsockname()[1]}"  # noqa: S104 — compared, not bound
-        task = asyncio.create_task(server.serve(sockets=[listening]))
-        while not server.started and not task.done():
-            await asyncio.sleep(0.01)
-        if server.started:
-            _say(settings, address, with_worker)
-        await task
+        server = _Announced(config)
+        shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104 — compared, not bound
+        server.announce = lambda: _say(settings, f"http://{shown}:{listening.getsockname()[1]}", with_worker)
+        await server.serve(sockets=[listening])
+
+
+class _Announced(uvicorn.Server):
+    """Says where it listens once it does."""
+
+    announce: Callable[[], None]
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self.announce()
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -72,5 +79,8 @@ def _say(settings: Settings, address: str, with_worker: bool) -> None:
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     mode = "测试模式 / test mode: fake makers, nothing leaves this machine" if settings.dev else "prod"
     print(f"mutualaid  {address}   API {address}/api/docs", flush=True)
-    print(f"           {mode}; data in {settings.data}; {'with' if with_worker else 'without'} a worker; {memory} MB", flush=True)
+    print(
+        f"           {mode}; data in {settings.data}; {'with' if with_worker else 'without'} a worker; {memory} MB",
+        flush=True,
+    )
     print("           Ctrl-C 停止 / stops it", file=sys.stdout, flush=True)

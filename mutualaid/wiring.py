@@ -57,7 +57,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             ring=ring,
             keys=keys,
             cache=cache,
-            limits=Limiter(cache),
+            limits=Limiter(cache, ring),
             bells=bells,
             **makers,
         )

@@ -74,7 +74,9 @@ async def run_job(services: Services, claim: outbox.Claim) -> None:
             for handle in handlers.JOBS[claim.name]:
                 await handle(services, claim.payload, now=clock.now())
     except Exception as problem:  # every failure is one job's own
-        retry = timedelta(seconds=problem.retry_after) if isinstance(problem, AidError) and problem.retry_after else None
+        retry = (
+            timedelta(seconds=problem.retry_after) if isinstance(problem, AidError) and problem.retry_after else None
+        )
         log.warning("job_failed", job=claim.name, attempts=claim.attempts, exc_info=problem)
         await outbox.put_back(services.database, claim, error=logs.where(problem)[0], retry_after=retry)
     else:

@@ -12,6 +12,12 @@ from babel.messages.pofile import read_po, write_po
 ROOT = Path(__file__).resolve().parent.parent
 PO = ROOT / "mutualaid/locale/zh_Hans/LC_MESSAGES/mutualaid.po"
 MO = PO.with_suffix(".mo")
+HEADER = (
+    "Language: zh_Hans",
+    "MIME-Version: 1.0",
+    "Content-Type: text/plain; charset=utf-8",
+    "Content-Transfer-Encoding: 8bit",
+)
 
 
 def said() -> Catalog:
@@ -23,7 +29,10 @@ def said() -> Catalog:
             continue
         keywords = {"N_": None, "_": None, "gettext": None, "ngettext": (1, 2)}
         for name, _line, message, _comments, _context in extract_from_dir(
-            folder, method_map=[(pattern, method)], options_map={pattern: {"silent": "false", "trimmed": "true"}}, keywords=keywords
+            folder,
+            method_map=[(pattern, method)],
+            options_map={pattern: {"silent": "false", "trimmed": "true"}},
+            keywords=keywords,
         ):
             found.add(message, locations=[(f"{folder.name}/{name}", 0)])
     return found
@@ -31,7 +40,11 @@ def said() -> Catalog:
 
 def merged() -> Catalog:
     """The stored Chinese, its sentences replaced by those that are said today."""
-    kept = read_po(io.BytesIO(PO.read_bytes()), locale="zh_Hans", domain="mutualaid") if PO.exists() else Catalog(locale="zh_Hans")
+    kept = (
+        read_po(io.BytesIO(PO.read_bytes()), locale="zh_Hans", domain="mutualaid")
+        if PO.exists()
+        else Catalog(locale="zh_Hans")
+    )
     kept.update(said(), no_fuzzy_matching=True)
     kept.obsolete.clear()
     return kept
@@ -41,8 +54,8 @@ def rendered(catalog: Catalog) -> tuple[bytes, bytes]:
     po, mo = io.BytesIO(), io.BytesIO()
     write_po(po, catalog, no_location=True, omit_header=True, sort_output=True, width=0)
     write_mo(mo, catalog)
-    header = b'msgid ""\nmsgstr ""\n"Language: zh_Hans\\n"\n"MIME-Version: 1.0\\n"\n"Content-Type: text/plain; charset=utf-8\\n"\n"Content-Transfer-Encoding: 8bit\\n"\n\n'
-    return header + po.getvalue(), mo.getvalue()
+    header = "\n".join(('msgid ""', 'msgstr ""', *(f'"{field}\\n"' for field in HEADER), "", ""))
+    return header.encode() + po.getvalue(), mo.getvalue()
 
 
 def compiled(po: bytes) -> bytes:

@@ -1,9 +1,11 @@
 """Real databases, a real application, a clock that tests set. Every store, action and journey runs on both databases."""
 
+import secrets
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
@@ -22,6 +24,9 @@ from tests.harness import House, open_house
 from tests.moments import Clock
 
 BOTH = ("sqlite", "postgresql")
+
+hypothesis.settings.register_profile("seeded", derandomize=True, deadline=None, max_examples=50)
+hypothesis.settings.load_profile("seeded")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -47,8 +52,8 @@ async def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 async def postgres_template(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> str:
     """A migrated and seeded database, the template of each test's own."""
-    name = f"template_{tmp_path_factory.getbasetemp().name.replace('-', '_')}"
-    await _administer(postgres_url, f'DROP DATABASE IF EXISTS "{name}"', f'CREATE DATABASE "{name}"')
+    name = f"template_{secrets.token_hex(8)}"
+    await _administer(postgres_url, f'CREATE DATABASE "{name}"')
     url = make_url(postgres_url).set(database=name)
     await _prepare(url.render_as_string(hide_password=False), tmp_path_factory.mktemp("template-keys"))
     return name
@@ -81,17 +86,18 @@ def dialect(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-async def database_url(dialect: str, tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[str]:
+async def database_url(
+    dialect: str, tmp_path: Path, postgres_url: str, sqlite_template: Path, postgres_template: str
+) -> AsyncIterator[str]:
     """A fresh, migrated, seeded database of this dialect."""
     if dialect == "sqlite":
-        shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path / "mutualaid.db")
+        shutil.copy(sqlite_template, tmp_path / "mutualaid.db")
         yield f"sqlite+aiosqlite:///{tmp_path / 'mutualaid.db'}"
         return
-    server, template = request.getfixturevalue("postgres_url"), request.getfixturevalue("postgres_template")
-    name = f"t_{abs(hash(request.node.nodeid)):x}"
-    await _administer(server, f'DROP DATABASE IF EXISTS "{name}"', f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
-    yield make_url(server).set(database=name).render_as_string(hide_password=False)
-    await _administer(server, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+    name = f"t_{secrets.token_hex(8)}"
+    await _administer(postgres_url, f'CREATE DATABASE "{name}" TEMPLATE "{postgres_template}"')
+    yield make_url(postgres_url).set(database=name).render_as_string(hide_password=False)
+    await _administer(postgres_url, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
 
 @pytest.fixture

@@ -1,10 +1,9 @@
 """The house over HTTP, and the people who use it: what journeys and API tests are written with."""
 
 import json
-import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from httpx2 import ASGITransport, AsyncClient, Response
@@ -88,7 +87,6 @@ class House:
     services: Services
     clock: Clock
     worker: Worker
-    random: random.Random = field(default_factory=lambda: random.Random(20230107))
     _phones: int = 0
     _serials: int = 0
 
@@ -132,7 +130,9 @@ def a_need(item: str = "ibuprofen", quantity: int = 4, at: tuple[float, float] =
     }
 
 
-def an_offer(item: str = "ibuprofen", quantity: int = 12, at: tuple[float, float] = HOME, **more: Any) -> dict[str, Any]:
+def an_offer(
+    item: str = "ibuprofen", quantity: int = 12, at: tuple[float, float] = HOME, **more: Any
+) -> dict[str, Any]:
     """An offer's draft; sealed, good until the end of 2023."""
     return {
         "kind": "offer",

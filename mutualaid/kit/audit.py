@@ -125,7 +125,10 @@ async def _seal_batch(database: Database, ring: KeyRing, heads: Path) -> int:
 async def _head(session: AsyncSession) -> Head:
     row = (
         await session.execute(
-            select(AuditRow.number, AuditRow.link).where(AuditRow.number.is_not(None)).order_by(AuditRow.number.desc()).limit(1)
+            select(AuditRow.number, AuditRow.link)
+            .where(AuditRow.number.is_not(None))
+            .order_by(AuditRow.number.desc())
+            .limit(1)
         )
     ).first()
     return Head(row.number, row.link) if row is not None and row.number is not None else Head(0, _GENESIS)
@@ -159,7 +162,9 @@ async def verify(database: Database, ring: KeyRing, heads: Path) -> Verdict:
     head, count = Head(0, _GENESIS), 0
     exported = _exported(heads)
     async with database.reading() as session:
-        total = await session.scalar(select(func.count()).select_from(AuditRow).where(AuditRow.number.is_not(None))) or 0
+        total = (
+            await session.scalar(select(func.count()).select_from(AuditRow).where(AuditRow.number.is_not(None))) or 0
+        )
         while rows := (
             await session.scalars(
                 select(AuditRow).where(AuditRow.number > head.number).order_by(AuditRow.number).limit(_BATCH)

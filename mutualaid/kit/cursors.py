@@ -31,7 +31,8 @@ def decode(ring: KeyRing, query: str, cursor: str, *, kinds: Sequence[type]) -> 
     try:
         raw = base64.b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         tag, body = raw[:_TAG], raw[_TAG:]
-        version, *values = json.loads(body)
+        found: list[Any] = json.loads(body)
+        version, values = found[0], found[1:]
         key = ring.at("cursor", version)
     except (binascii.Error, UnicodeError, ValueError, LookupError, TypeError, RecursionError):
         raise _refused() from None
@@ -42,4 +43,12 @@ def decode(ring: KeyRing, query: str, cursor: str, *, kinds: Sequence[type]) -> 
 
 
 def _refused() -> Invalid:
-    return Invalid([FieldError("cursor", "cursor_invalid", N_("This cursor does not belong to this list; start again from its beginning."))])
+    return Invalid(
+        [
+            FieldError(
+                "cursor",
+                "cursor_invalid",
+                N_("This cursor does not belong to this list; start again from its beginning."),
+            )
+        ]
+    )

@@ -69,9 +69,8 @@ class Database:
             if self._writer is not None:
                 await stack.enter_async_context(self._writer)
             session = await stack.enter_async_context(self._session("IMMEDIATE"))
-            async with _pool_errors():
-                async with session.begin():
-                    yield session
+            async with _pool_errors(), session.begin():
+                yield session
         if self.on_commit is not None:
             for bell in sorted(session.info.pop(RUNG, ())):
                 await self.on_commit(bell)

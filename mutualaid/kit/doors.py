@@ -12,9 +12,9 @@ from starlette.responses import Response
 
 from mutualaid.kit import clock, idempotency
 from mutualaid.kit.errors import FieldError, Invalid, Malformed, UnsupportedType
-from mutualaid.kit.salvage import salvage
-from mutualaid.kit.texts import Language, N_, preferred
 from mutualaid.kit.field_errors import field_errors
+from mutualaid.kit.salvage import salvage
+from mutualaid.kit.texts import N_, Language, preferred
 
 M = TypeVar("M", bound=BaseModel)
 Check = Callable[[M], Awaitable[Sequence[FieldError]]]
@@ -62,8 +62,6 @@ async def parse(raw: Any, model: type[M], *, check: Check[M] | None = None) -> M
     return draft
 
 
-
-
 class _Nothing(BaseModel):
     model_config = {"extra": "forbid"}
 
@@ -87,7 +85,12 @@ async def _json(request: Request) -> Any:
 def _too_deep(raw: Any) -> bool:
     level = [raw]
     for _ in range(DEEPEST):
-        level = [child for node in level if isinstance(node, dict | list) for child in (node.values() if isinstance(node, dict) else node)]
+        level = [
+            child
+            for node in level
+            if isinstance(node, dict | list)
+            for child in (node.values() if isinstance(node, dict) else node)
+        ]
         if not level:
             return False
     return True
@@ -109,7 +112,9 @@ async def query(request: Request, model: type[M], *, check: Check[M] | None = No
 def refuse_query(request: Request) -> None:
     """422 naming each parameter, for a door that takes none."""
     if request.query_params:
-        raise Invalid([FieldError(name, "unknown_field", N_("This field is not known here.")) for name in request.query_params])
+        raise Invalid(
+            [FieldError(name, "unknown_field", N_("This field is not known here.")) for name in request.query_params]
+        )
 
 
 def answer(view: BaseModel | None, status: int = 200, *, headers: dict[str, str] | None = None) -> Response:
@@ -127,11 +132,15 @@ class Deed:
         self._once = once
         self._slot = slot
 
-    async def answer(self, view: BaseModel | None, status: int = 200, *, headers: dict[str, str] | None = None) -> Response:
+    async def answer(
+        self, view: BaseModel | None, status: int = 200, *, headers: dict[str, str] | None = None
+    ) -> Response:
         """The answer that is sent once the transaction has committed, and kept with it under the request's key."""
         response = answer(view, status, headers=headers)
         if self._once is not None and self._slot is not None:
-            await idempotency.keep(self.session, self._slot, self._once, status=response.status_code, body=bytes(response.body))
+            await idempotency.keep(
+                self.session, self._slot, self._once, status=response.status_code, body=bytes(response.body)
+            )
         return response
 
 

@@ -16,7 +16,7 @@ Handler = Callable[[Request], Awaitable[Response]]
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Endpoint:
     """One row of the table in `routes.py`.
 

@@ -43,9 +43,7 @@ class AidError(Exception):
     text: ClassVar[str]
     known: ClassVar[list[type["AidError"]]] = []
 
-    def __init__(
-        self, *, fields: Iterable[FieldError] = (), retry_after: int | None = None, **params: object
-    ) -> None:
+    def __init__(self, *, fields: Iterable[FieldError] = (), retry_after: int | None = None, **params: object) -> None:
         super().__init__(type(self).__name__)
         self.fields = list(fields)
         self.retry_after = retry_after

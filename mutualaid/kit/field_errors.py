@@ -48,5 +48,7 @@ def _field_error(error: Any) -> FieldError:
     params: dict[str, object] = {k: v for k, v in error.get("ctx", {}).items() if isinstance(v, str | int | float)}
     if msgid := params.pop("msgid", None):  # a refusal of our own, see fields.refuse
         return FieldError(path, error["type"], str(msgid), params)
+    if error["type"] in ("too_long", "too_short") and params.get("field_type") != "List":
+        error = {**error, "type": f"string_{error['type']}"}
     code, text = _WORDS.get(error["type"], ("invalid_value", N_("This value cannot be used.")))
     return FieldError(path, code, text, params)

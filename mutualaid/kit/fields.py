@@ -12,9 +12,14 @@ from mutualaid.kit.texts import N_
 
 
 class Draft(BaseModel):
-    """What comes in: unknown fields refused, nothing coerced."""
+    """What comes in: unknown fields refused, nothing coerced. Not shown in logs or tracebacks: it is what people wrote."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(…)"
+
+    __str__ = __repr__
 
 
 class View(BaseModel):
@@ -25,7 +30,7 @@ class View(BaseModel):
 
 def refuse(code: str, text: str, **params: Any) -> PydanticCustomError:
     """A field's refusal with a stable code and an English msgid, which travels in the error's context untranslated."""
-    return PydanticCustomError(code, "refused", {"msgid": text, **params})  # type: ignore[arg-type] # wants literal strings
+    return PydanticCustomError(code, "refused", {"msgid": text, **params})
 
 
 def _integer(value: Any) -> Any:
@@ -76,7 +81,9 @@ def rfc3339(moment: datetime) -> str:
 
 
 Int = Annotated[int, BeforeValidator(_integer)]
-Float = Annotated[float, Field(strict=True, allow_inf_nan=False)]  # strict floats take JSON integers too, but no strings
+Float = Annotated[
+    float, Field(strict=True, allow_inf_nan=False)
+]  # strict floats take JSON integers too, but no strings
 Text = Annotated[str, AfterValidator(_no_controls)]
 FreeText = Annotated[str, AfterValidator(_free)]
 Moment = Annotated[
@@ -101,7 +108,9 @@ class Query(BaseModel):
 
 
 def _digits(value: Any) -> Any:
-    if isinstance(value, str) and (value.removeprefix("-").isascii() and value.removeprefix("-").isdigit() and len(value) < 12):
+    if isinstance(value, str) and (
+        value.removeprefix("-").isascii() and value.removeprefix("-").isdigit() and len(value) < 12
+    ):
         return int(value)
     if isinstance(value, int):
         return value

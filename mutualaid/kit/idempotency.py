@@ -52,7 +52,7 @@ class IdempotencyMismatch(Invalid):
         super().__init__([FieldError("Idempotency-Key", self.code, self.text)])
 
 
-class Replayed(Exception):  # noqa: N818 — no error: the answer that was already given
+class Replayed(Exception):
     """Leaves the deed with the stored answer instead of doing it again."""
 
     def __init__(self, response: Response) -> None:
@@ -81,7 +81,9 @@ def day_owner(day: date) -> str:
 async def prepare(keys: KeyStore, *, owner: str, door: str, key: str, body: bytes, now: datetime) -> Once:
     """Fetch the keys before the transaction opens. `key`: 1–64 printable ASCII characters."""
     if not (1 <= len(key) <= 64 and key.isascii() and key.isprintable()):
-        raise Invalid([FieldError("Idempotency-Key", "idempotency_key_invalid", N_("At most 64 printable characters."))])
+        raise Invalid(
+            [FieldError("Idempotency-Key", "idempotency_key_invalid", N_("At most 64 printable characters."))]
+        )
     day = today(now)
     return Once(owner, door, key, body, await keys.get(owner), await keys.create(day_owner(day)), day)
 
@@ -91,7 +93,13 @@ async def open_slot(session: AsyncSession, once: Once, *, keys: KeyStore) -> byt
     slot = sealing.lookup(session.info[RING], "idempotency", "\n".join((once.owner, once.door, once.key)))
     await session.execute(delete(Slot).where(Slot.id == slot, Slot.made_at <= sql_now(ago=KEPT)))
     insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    row = {"id": slot, "owner": once.owner, "day": once.day, "fingerprint": _fingerprint(once.day_key, once), "made_at": sql_now()}
+    row = {
+        "id": slot,
+        "owner": once.owner,
+        "day": once.day,
+        "fingerprint": _fingerprint(once.day_key, once),
+        "made_at": sql_now(),
+    }
     taken = await session.execute(insert(Slot).values(row).on_conflict_do_nothing().returning(Slot.id))
     if taken.first() is not None:
         return slot

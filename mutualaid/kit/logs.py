@@ -9,8 +9,11 @@ from typing import Any
 import structlog
 
 ALLOWED = frozenset(
-    "event level timestamp method route status ms code kind job attempts worker lag_s due parked error at address version "
-    "provider maker dialect count bell seconds memory_mb setting".split()
+    (
+        *("event", "level", "timestamp", "method", "route", "status", "ms", "code", "kind", "error", "at", "count"),
+        *("job", "attempts", "worker", "lag_s", "due", "parked", "seconds", "memory_mb", "setting", "version"),
+        *("provider", "maker", "dialect", "bell", "address"),
+    )
 )
 
 

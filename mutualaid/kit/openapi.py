@@ -26,7 +26,11 @@ def document(endpoints: Iterable[Endpoint], *, version: str, statuses: dict[str,
         paths.setdefault(_plain(e.path), {})[e.method.lower()] = _operation(e, refs, definitions["$defs"], statuses)
     return {
         "openapi": "3.1.0",
-        "info": {"title": "mutualaid", "version": version, "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"}},
+        "info": {
+            "title": "mutualaid",
+            "version": version,
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
         "paths": paths,
         "components": {
             "schemas": definitions["$defs"],
@@ -49,21 +53,32 @@ def _operation(e: Endpoint, refs: Any, definitions: dict[str, Any], statuses: di
         "responses": _responses(e, refs, statuses),
     }
     if e.body is not None:
-        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": refs[(e.body, "validation")]}}}
+        operation["requestBody"] = {
+            "required": True,
+            "content": {"application/json": {"schema": refs[(e.body, "validation")]}},
+        }
     return operation
 
 
 def _parameters(e: Endpoint, refs: Any, definitions: dict[str, Any]) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = [
-        {"name": name, "in": "path", "required": True, "schema": {**_ID, "description": e.params.get(name, "")}} for name in e.path_names
+        {"name": name, "in": "path", "required": True, "schema": {**_ID, "description": e.params.get(name, "")}}
+        for name in e.path_names
     ]
     if e.query is not None:
         schema = definitions[refs[(e.query, "validation")]["$ref"].rsplit("/", 1)[1]]
         required = schema.get("required", [])
-        found += [{"name": n, "in": "query", "required": n in required, "schema": s} for n, s in schema["properties"].items()]
+        found += [
+            {"name": n, "in": "query", "required": n in required, "schema": s} for n, s in schema["properties"].items()
+        ]
     if e.replayable:
         found.append(
-            {"name": "Idempotency-Key", "in": "header", "required": False, "schema": {"type": "string", "pattern": "^[ -~]{1,64}$"}}
+            {
+                "name": "Idempotency-Key",
+                "in": "header",
+                "required": False,
+                "schema": {"type": "string", "pattern": "^[ -~]{1,64}$"},
+            }
         )
     return found
 

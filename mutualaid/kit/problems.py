@@ -31,5 +31,10 @@ def problem(error: AidError, status: int, language: Language) -> Problem:
     sentence = say(error.text, language, **error.params)
     told = [FieldProblem(field=e.field, code=e.code, message=say(e.text, language, **e.params)) for e in error.fields]
     return Problem(
-        type=f"/api/docs#problem-{error.code}", title=sentence, status=status, code=error.code, detail=sentence, errors=told
+        type=f"/api/docs#problem-{error.code}",
+        title=sentence,
+        status=status,
+        code=error.code,
+        detail=sentence,
+        errors=told,
     )

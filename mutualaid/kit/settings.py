@@ -54,7 +54,12 @@ class Settings(BaseModel):
         """`prod` has other defaults than `dev`; SQLite files lie in DATA."""
         values = dict(given)
         if values.get("env") == "prod":
-            for name, value in {"limits": "strict", "second_factor": True, "quiet_hours": "22:00-07:00", "crowd_k": 5}.items():
+            for name, value in {
+                "limits": "strict",
+                "second_factor": True,
+                "quiet_hours": "22:00-07:00",
+                "crowd_k": 5,
+            }.items():
                 values.setdefault(name, value)
         data = Path(values.get("data", "var")).absolute()
         values["data"] = data
@@ -67,7 +72,11 @@ class Settings(BaseModel):
     @model_validator(mode="after")
     def _prod_is_honest(self) -> "Settings":
         if self.env == "prod":
-            fakes = [n for n in ("sms", "wechat", "numbers", "realname", "geocoding", "content") if getattr(self, n) == "fake"]
+            fakes = [
+                n
+                for n in ("sms", "wechat", "numbers", "realname", "geocoding", "content")
+                if getattr(self, n) == "fake"
+            ]
             if fakes:
                 raise ValueError(f"prod refuses fake makers: {', '.join(PREFIX + n.upper() for n in fakes)}")
             if self.now_file is not None:
@@ -103,9 +112,17 @@ def load(environ: Mapping[str, str]) -> Settings:
             values.update(tomllib.loads(Path(path).read_text(encoding="utf-8")))
         except (OSError, tomllib.TOMLDecodeError) as problem:
             raise SettingsRefused(f"{CONFIG}: {problem}") from problem
-    values.update({name.removeprefix(PREFIX).lower(): value for name, value in environ.items() if name.startswith(PREFIX) and name != CONFIG})
+    values.update(
+        {
+            name.removeprefix(PREFIX).lower(): value
+            for name, value in environ.items()
+            if name.startswith(PREFIX) and name != CONFIG
+        }
+    )
     try:
         return Settings(**values)
     except ValidationError as problem:
-        lines = [f"{PREFIX}{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in problem.errors(include_input=False)]
+        lines = [
+            f"{PREFIX}{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in problem.errors(include_input=False)
+        ]
         raise SettingsRefused("\n".join(lines)) from problem

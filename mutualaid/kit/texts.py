@@ -12,7 +12,7 @@ DEFAULT: Language = "zh-Hans"
 _LOCALE = Path(__file__).parent.parent / "locale"
 
 
-def N_(msgid: str) -> str:  # noqa: N802 — gettext's own name for "mark, do not translate yet"
+def N_(msgid: str) -> str:
     """Mark a sentence as one that will be said; it is translated when the reader is known."""
     return msgid
 
@@ -45,7 +45,7 @@ def preferred(accept_language: str | None) -> Language:
     best: tuple[float, Language] = (0.0, DEFAULT)
     for part in (accept_language or "").split(","):
         tag, _, weight = part.strip().partition(";")
-        language: Language | None = {"zh": DEFAULT, "en": "en"}.get(tag.strip().lower().split("-")[0])  # type: ignore[assignment] # the dict's values are the two literals
+        language: Language | None = {"zh": DEFAULT, "en": "en"}.get(tag.strip().lower().split("-")[0])
         try:
             q = float(weight.strip().removeprefix("q=")) if weight else 1.0
         except ValueError:

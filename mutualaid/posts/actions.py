@@ -30,7 +30,14 @@ class Shown:
 
 
 async def publish(
-    session: AsyncSession, draft: PostDraft, *, author: Principal, where: Shown, doubtful: bool, catalogue: Catalogue, now: datetime
+    session: AsyncSession,
+    draft: PostDraft,
+    *,
+    author: Principal,
+    where: Shown,
+    doubtful: bool,
+    catalogue: Catalogue,
+    now: datetime,
 ) -> Post:
     """A new post, open, or hidden until a moderator has looked: a second urgent one in seven days, or a doubtful note."""
     items = [catalogue.get(line.item) for line in draft.lines]
@@ -90,7 +97,9 @@ def _line(position: int, line: LineDraft) -> PostLine:
     )
 
 
-async def _review(session: AsyncSession, author_id: str, *, urgent: bool, doubtful: bool, now: datetime) -> HiddenBy | None:
+async def _review(
+    session: AsyncSession, author_id: str, *, urgent: bool, doubtful: bool, now: datetime
+) -> HiddenBy | None:
     if urgent and await store.urgent_since(session, author_id, now):
         return "urgent_review"
     return "note_review" if doubtful else None
@@ -119,7 +128,9 @@ async def amend(
     post = await store.get_own(session, post_id, by.id)
     post.still_going()
     _amend_lines(post, change.lines or [], catalogue)
-    if change.handover is not None and (refused := list(rules.handover_errors(change.handover, post.lines, catalogue.get))):
+    if change.handover is not None and (
+        refused := list(rules.handover_errors(change.handover, post.lines, catalogue.get))
+    ):
         raise Invalid(refused)
     review: HiddenBy | None = None
     if change.note is not None:
@@ -176,7 +187,9 @@ async def resolve(session: AsyncSession, post_id: str, outcome: Outcome, *, by: 
     return post
 
 
-async def resolve_post(session: AsyncSession, post: Post, outcome: Outcome, *, actor: str | None, now: datetime) -> None:
+async def resolve_post(
+    session: AsyncSession, post: Post, outcome: Outcome, *, actor: str | None, now: datetime
+) -> None:
     """Solved, said by its author, or by the last line's handover (`actor` None)."""
     post.resolve(outcome, now)
     await _ended(session, post, "post.resolved", actor=actor, now=now, facts={"outcome": outcome})
@@ -237,8 +250,18 @@ async def report(
     if await session.scalar(select(Report.id).where(Report.post_id == post.id, Report.reporter_id == by.id)):
         raise AlreadyReported
     report_id = new_id()
-    note = sealing.seal(data_key, draft.note, table="post_reports", column="note", row=report_id) if draft.note else None
-    made = Report(id=report_id, post_id=post.id, reporter_id=by.id, reason=draft.reason, note=note, counts=by.real_name != "none", made_at=now)
+    note = (
+        sealing.seal(data_key, draft.note, table="post_reports", column="note", row=report_id) if draft.note else None
+    )
+    made = Report(
+        id=report_id,
+        post_id=post.id,
+        reporter_id=by.id,
+        reason=draft.reason,
+        note=note,
+        counts=by.real_name != "none",
+        made_at=now,
+    )
     session.add(made)
     await session.flush()
     audit.note(session, actor=by.id, deed="post.reported", subject=post.id, now=now, facts={"reason": draft.reason})

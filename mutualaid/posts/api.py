@@ -5,6 +5,7 @@ from starlette.responses import Response
 
 from mutualaid.catalogue import snapshot
 from mutualaid.kit import clock
+from mutualaid.kit.coordinates import Crs
 from mutualaid.kit.doors import Deed, answer, deed, language, query, read
 from mutualaid.kit.endpoints import Endpoint
 from mutualaid.kit.errors import NotFound, ProviderUnavailable
@@ -60,7 +61,7 @@ async def list_plaza(request: Request) -> Response:
     return answer(_list(request, page, checker, crs=asked.crs))
 
 
-def _list(request: Request, page: reading.Page, checker: Checker, *, crs: placing.Crs) -> PostList:
+def _list(request: Request, page: reading.Page, checker: Checker, *, crs: Crs) -> PostList:
     reader = request.user.id if request.user else None
     items = [
         wire.post_view(card, checker.catalogue, language=checker.language, crs=crs, reader=reader, distance_m=metres)
@@ -169,8 +170,20 @@ ENDPOINTS = (
         replayable=True,
         limit="write",
     ),
-    Endpoint("GET", "/api/v1/posts", list_plaza, PUBLIC, {200: PostList}, "The plaza", query=PlazaQuery, tag="posts", limit="read"),
-    Endpoint("GET", "/api/v1/me/posts", list_own, SIGNED_IN, {200: PostList}, "One's own posts", query=PageQuery, tag="posts"),
+    Endpoint(
+        "GET",
+        "/api/v1/posts",
+        list_plaza,
+        PUBLIC,
+        {200: PostList},
+        "The plaza",
+        query=PlazaQuery,
+        tag="posts",
+        limit="read",
+    ),
+    Endpoint(
+        "GET", "/api/v1/me/posts", list_own, SIGNED_IN, {200: PostList}, "One's own posts", query=PageQuery, tag="posts"
+    ),
     Endpoint("GET", _POST, show, PUBLIC, {200: PostView}, "One post", query=CrsQuery, tag="posts", limit="read"),
     Endpoint(
         "PATCH",
@@ -184,7 +197,17 @@ ENDPOINTS = (
         tag="posts",
         replayable=True,
     ),
-    Endpoint("POST", f"{_POST}/confirm", confirm, SIGNED_IN, {200: PostView}, "Still here", problems=(PostNotOpen,), tag="posts", replayable=True),
+    Endpoint(
+        "POST",
+        f"{_POST}/confirm",
+        confirm,
+        SIGNED_IN,
+        {200: PostView},
+        "Still here",
+        problems=(PostNotOpen,),
+        tag="posts",
+        replayable=True,
+    ),
     Endpoint(
         "POST",
         f"{_POST}/resolve",
@@ -197,7 +220,17 @@ ENDPOINTS = (
         tag="posts",
         replayable=True,
     ),
-    Endpoint("POST", f"{_POST}/withdraw", withdraw, SIGNED_IN, {200: PostView}, "Take down", problems=(PostNotOpen,), tag="posts", replayable=True),
+    Endpoint(
+        "POST",
+        f"{_POST}/withdraw",
+        withdraw,
+        SIGNED_IN,
+        {200: PostView},
+        "Take down",
+        problems=(PostNotOpen,),
+        tag="posts",
+        replayable=True,
+    ),
     Endpoint(
         "POST",
         f"{_POST}/reports",

@@ -8,7 +8,7 @@ from mutualaid.catalogue import snapshot
 from mutualaid.catalogue.snapshot import Catalogue
 from mutualaid.kit import clock
 from mutualaid.kit.errors import FieldError
-from mutualaid.kit.texts import Language, N_
+from mutualaid.kit.texts import N_, Language
 from mutualaid.posts import placing, rules
 from mutualaid.posts.drafts import PostAmendment, PostDraft, WindowDraft
 from mutualaid.posts.wire import PlazaQuery

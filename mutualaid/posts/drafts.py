@@ -55,9 +55,9 @@ class PostDraft(Draft):
     address: Annotated[Text, Field(min_length=1, max_length=120)] | None = None
     urgency: Urgency = "normal"
     until: Moment | None = None
-    available: Annotated[list[WindowDraft], Field(max_length=7)] = []
+    available: Annotated[list[WindowDraft], Field(max_length=7)] = Field(default_factory=list)
     reach_km: Reach = 10
-    handover: Ways = ["pickup"]
+    handover: Ways = Field(default_factory=lambda: ["pickup"])
     contact: Contact | None = None
     for_other: bool = False
     beneficiary_age_band: AgeBand | None = None

@@ -1,7 +1,8 @@
 """What must stand before a post can: the consents it calls for; and whether its words call for a second look."""
 
 from mutualaid.catalogue.snapshot import Catalogue
-from mutualaid.members.rules import Purpose
+from mutualaid.kit.scrubbing import scrub
+from mutualaid.members.consent_texts import Purpose
 from mutualaid.posts.drafts import PostDraft
 from mutualaid.posts.rules import default_contact
 from mutualaid.services import Services
@@ -21,4 +22,4 @@ def consents_for(draft: PostDraft, catalogue: Catalogue) -> list[Purpose]:
 
 async def doubtful(services: Services, text: str) -> bool:
     """Whether the text check would not let this pass by itself. Asked outside any transaction."""
-    return bool(text) and (await services.content.judge(text)).suggestion != "pass"
+    return bool(text) and (scrub(text).doubtful or (await services.content.judge(text)).suggestion != "pass")

@@ -18,7 +18,9 @@ from mutualaid.posts.drafts import PlaceDraft, PostDraft
 from mutualaid.regions import store as regions
 from mutualaid.services import Services
 
-_CELL_MAY_OVERLAP_M = 8000.0  # the centre of a resolution-6 cell may lie that far outside the border its members live in
+_CELL_MAY_OVERLAP_M = (
+    8000.0  # the centre of a resolution-6 cell may lie that far outside the border its members live in
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ async def border_errors(session: AsyncSession, draft: PostDraft) -> list[FieldEr
         region = await regions.get(session, draft.region)
         if region is None:
             return [FieldError("region", "region_unknown", N_("There is no such region."))]
-        if region.level != "district":
+        if not region.is_district:
             return [FieldError("region", "region_not_district", N_("Please choose a district or county."))]
     return []
 
@@ -88,7 +90,9 @@ async def locate(services: Services, draft: PostDraft) -> Placed:
     return Placed(to_wgs84(found.lat, found.lng, found.crs), exact=found.exact)
 
 
-async def show(session: AsyncSession, placed: Placed, *, member_id: str, key: DataKey, crowd_k: int, now: datetime) -> Shown:
+async def show(
+    session: AsyncSession, placed: Placed, *, member_id: str, key: DataKey, crowd_k: int, now: datetime
+) -> Shown:
     """The cell that readers will see, by the member's home anchors, and the district of the cell's centre."""
     if placed.exact:
         cell = await anchors.shown_cell(session, member_id, placed.point, key=key, crowd_k=crowd_k, now=now)

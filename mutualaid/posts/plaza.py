@@ -115,7 +115,9 @@ def _cards() -> Select[Any]:
     return _posts(*_POST).join(RegionRow, RegionRow.code == Post.region)
 
 
-async def newest(session: AsyncSession, filters: Filters, *, after: tuple[datetime, str] | None, limit: int) -> list[Card]:
+async def newest(
+    session: AsyncSession, filters: Filters, *, after: tuple[datetime, str] | None, limit: int
+) -> list[Card]:
     """`created_at` descending, then id."""
     query = _cards().where(*shown(filters)).order_by(Post.created_at.desc(), Post.id).limit(limit)
     if after is not None:
@@ -127,7 +129,9 @@ def _older(created_at: datetime, post_id: str) -> ColumnElement[bool]:
     return or_(Post.created_at < created_at, and_(Post.created_at == created_at, Post.id > post_id))
 
 
-async def urgent(session: AsyncSession, filters: Filters, *, after: tuple[int, datetime, str] | None, limit: int) -> list[Card]:
+async def urgent(
+    session: AsyncSession, filters: Filters, *, after: tuple[int, datetime, str] | None, limit: int
+) -> list[Card]:
     """Urgent ones first, among equals whoever has waited longest: (urgent ? 0 : 1, created_at, id) ascending."""
     rank = case((Post.urgency == "urgent", 0), else_=1)
     query = _cards().where(*shown(filters)).order_by(rank, Post.created_at, Post.id).limit(limit)
@@ -160,7 +164,9 @@ async def nearest(
         ring = near[taken : taken + width]
         while taken + len(ring) < len(near) and near[taken + len(ring)][0] == ring[-1][0]:
             ring.append(near[taken + len(ring)])  # cells of one distance are merged, never cut
-        found += await _of_cells(session, filters, dict((cell, metres) for metres, cell in ring), after, limit - len(found))
+        found += await _of_cells(
+            session, filters, dict((cell, metres) for metres, cell in ring), after, limit - len(found)
+        )
         taken, width = taken + len(ring), width * 4
     return found
 
@@ -176,7 +182,12 @@ async def _of_cells(
     session: AsyncSession, filters: Filters, metres: dict[str, int], after: tuple[int, datetime, str] | None, limit: int
 ) -> list[tuple[int, Card]]:
     distance = case(metres, value=Post.cell)
-    query = _cards().where(*shown(filters), Post.cell.in_(metres)).order_by(distance, Post.created_at.desc(), Post.id).limit(limit)
+    query = (
+        _cards()
+        .where(*shown(filters), Post.cell.in_(metres))
+        .order_by(distance, Post.created_at.desc(), Post.id)
+        .limit(limit)
+    )
     if after is not None:
         query = query.where(or_(distance > after[0], and_(distance == after[0], _older(*after[1:]))))
     cards = await _with_lines(session, (await session.execute(query)).all())
@@ -218,5 +229,7 @@ async def _with_lines(session: AsyncSession, rows: Sequence[Row[Any]]) -> list[C
 
 def _card(row: Row[Any], lines: tuple[LineCard, ...]) -> Card:
     values = dict(row._mapping)
-    windows = [Window(datetime.fromisoformat(start), datetime.fromisoformat(end)) for start, end in values.pop("available")]
+    windows = [
+        Window(datetime.fromisoformat(start), datetime.fromisoformat(end)) for start, end in values.pop("available")
+    ]
     return Card(**values, windows=windows, lines=lines)

@@ -54,7 +54,9 @@ class Post(Base):
     ended_at: Mapped[datetime | None] = mapped_column(Instant)
     outcome: Mapped[Outcome | None] = mapped_column(String(16))
 
-    lines: Mapped[list["PostLine"]] = relationship(order_by="PostLine.position", lazy="selectin", cascade="all, delete-orphan")
+    lines: Mapped[list["PostLine"]] = relationship(
+        order_by="PostLine.position", lazy="selectin", cascade="all, delete-orphan"
+    )
 
     __table_args__ = (
         Index("ix_posts_newest", "state", "kind", "created_at"),

@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 
 from mutualaid.catalogue.rules import Item
 from mutualaid.kit.errors import FieldError
-from mutualaid.kit.texts import Language, N_
+from mutualaid.kit.texts import N_, Language
 
 Kind = Literal["need", "offer"]
 Urgency = Literal["normal", "urgent"]
@@ -56,7 +56,9 @@ def default_contact(kind: Kind) -> Contact:
     return "anyone" if kind == "need" else "matches"
 
 
-def line_errors(kind: Kind | None, lines: Sequence[LineLike | None], find: Find, *, today: date, language: Language) -> Iterator[FieldError]:
+def line_errors(
+    kind: Kind | None, lines: Sequence[LineLike | None], find: Find, *, today: date, language: Language
+) -> Iterator[FieldError]:
     """Unknown and refused items, amounts over the cap, medicine that is undated, out of date or opened."""
     amounts: Counter[str] = Counter()
     for n, line in enumerate(lines):
@@ -69,7 +71,9 @@ def line_errors(kind: Kind | None, lines: Sequence[LineLike | None], find: Find,
             continue
         if not item.listable:
             why = item.reason(language) or ""
-            yield FieldError(f"{at}.item", "item_refused", N_("This item cannot be shared here: {reason}."), {"reason": why})
+            yield FieldError(
+                f"{at}.item", "item_refused", N_("This item cannot be shared here: {reason}."), {"reason": why}
+            )
             continue
         if kind is None:
             continue
@@ -91,20 +95,26 @@ def over_cap(field: str, item: Item, kind: Kind) -> FieldError:
 def _keeping_errors(at: str, line: LineLike, item: Item, today: date) -> Iterator[FieldError]:
     if line.expires_on is None:
         if item.expiry_required:
-            yield FieldError(f"{at}.expires_on", "expiry_needed", N_("Please give the expiry date printed on the pack."))
+            yield FieldError(
+                f"{at}.expires_on", "expiry_needed", N_("Please give the expiry date printed on the pack.")
+            )
     elif line.expires_on < today + timedelta(days=item.course_days):
         yield FieldError(f"{at}.expires_on", "expires_too_soon", N_("This expires before it could be used."))
     if item.sealed_required and line.sealed is not True:
         yield FieldError(f"{at}.sealed", "seal_needed", N_("Only packs whose inner seal is intact can be shared."))
 
 
-def handover_errors(handover: Sequence[Handover] | None, lines: Sequence[LineLike | None], find: Find) -> Iterator[FieldError]:
+def handover_errors(
+    handover: Sequence[Handover] | None, lines: Sequence[LineLike | None], find: Find
+) -> Iterator[FieldError]:
     """An item that may only be handed over in person cannot go by courier."""
     for line in lines:
         item = find(line.item) if line is not None and line.item is not None else None
         if item is not None and item.handover != "any" and any(way != item.handover for way in handover or ()):
             params: dict[str, object] = {"item": item.name}
-            yield FieldError("handover", "handover_not_allowed", N_("{item} may only be handed over in person."), params)
+            yield FieldError(
+                "handover", "handover_not_allowed", N_("{item} may only be handed over in person."), params
+            )
             return
 
 

@@ -1,7 +1,5 @@
 """What readers of posts are answered: cards and lists."""
 
-from collections.abc import Sequence
-from datetime import date, datetime
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -12,7 +10,7 @@ from mutualaid.kit.coordinates import Crs, from_wgs84
 from mutualaid.kit.fields import Cursor, Day, Limit, Moment, Query, QueryBool, QueryFloat, Text, View
 from mutualaid.kit.texts import Language
 from mutualaid.posts.drafts import Sort
-from mutualaid.posts.plaza import Card
+from mutualaid.posts.plaza import Card, LineCard
 from mutualaid.posts.records import HiddenBy, State
 from mutualaid.posts.rules import AgeBand, Contact, Handover, Kind, Outcome, Urgency
 
@@ -122,7 +120,10 @@ class PlazaQuery(Query):
     group: Annotated[Text, Field(min_length=1, max_length=64)] | None = None
     region: Annotated[str, Field(pattern=r"^[0-9]{6}$")] | None = None
     real_name: QueryBool | None = None
-    near: Annotated[str, Field(max_length=64, pattern=r"^-?[0-9]{1,3}(\.[0-9]{1,12})?,-?[0-9]{1,3}(\.[0-9]{1,12})?$")] | None = None
+    near: (
+        Annotated[str, Field(max_length=64, pattern=r"^-?[0-9]{1,3}(\.[0-9]{1,12})?,-?[0-9]{1,3}(\.[0-9]{1,12})?$")]
+        | None
+    ) = None
     crs: Crs = "wgs84"
     within_km: Annotated[QueryFloat, Field(gt=0, le=2000)] | None = None
     sort: Sort | None = None
@@ -144,7 +145,13 @@ class CrsQuery(Query):
 
 
 def post_view(
-    card: Card, catalogue: Catalogue, *, language: Language, crs: Crs = "wgs84", reader: str | None, distance_m: int | None = None
+    card: Card,
+    catalogue: Catalogue,
+    *,
+    language: Language,
+    crs: Crs = "wgs84",
+    reader: str | None,
+    distance_m: int | None = None,
 ) -> PostView:
     """A card as this reader sees it; `reader` None is signed out and gets neither author nor note."""
     lat, lng = cells.centre(card.cell)
@@ -157,7 +164,7 @@ def post_view(
         state=card.state,
         lines=[_line_view(line, catalogue, language) for line in card.lines],
         region=RegionView(code=card.region, name=card.region_name, path=card.region_path),
-        place=PlaceView(cell=card.cell, lat=round(lat, 7), lng=round(lng, 7), crs=crs),
+        place=PlaceView(cell=card.cell, lat=round(lat, 9), lng=round(lng, 9), crs=crs),
         urgency=card.urgency,
         reach_km=card.reach_km,
         handover=card.handover,
@@ -186,7 +193,7 @@ def author_view(card: Card) -> AuthorView:
     return AuthorView(display_name=card.author_name, real_name=how is not None, real_name_how=how)
 
 
-def _line_view(line: "LineLike", catalogue: Catalogue, language: Language) -> LineView:
+def _line_view(line: LineCard, catalogue: Catalogue, language: Language) -> LineView:
     item = catalogue.get(line.item)
     return LineView(
         id=line.id,

@@ -1,0 +1,28 @@
+"""Where a request comes from: its address, and the block that the address lies in."""
+
+import ipaddress
+from dataclasses import dataclass
+
+from starlette.requests import Request
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """An address and its block (/24, /48). Not shown: an address is personal."""
+
+    address: str
+    prefix: str
+
+    def __repr__(self) -> str:
+        return "Peer(…)"
+
+
+def peer_of(request: Request) -> Peer:
+    """Who is at the other end. Behind a proxy uvicorn has put the client's address there (`--proxy-headers`)."""
+    host = request.client.host if request.client else "unknown"
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return Peer(host, host)
+    width = 24 if address.version == 4 else 48
+    return Peer(str(address), str(ipaddress.ip_network((address, width), strict=False)))
