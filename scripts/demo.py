@@ -1,0 +1,369 @@
+"""A lifelike city in a running dev instance, made through its HTTP API: people, posts, pledges, calls, no-shows, rulings."""
+
+import argparse
+import asyncio
+import contextlib
+import os
+import random
+import statistics
+import subprocess
+import sys
+import time
+from collections import Counter, defaultdict
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx2
+from demo_city import City, Resident
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+CONSENTS = ("health_need", "precise_location", "real_name_check", "phone_masking", "publish_nearby", "notices")
+AT_ONCE = 12
+API = "/api/v1"
+ENDED = ("resolved", "withdrawn", "expired", "closed")
+LOGINS = {
+    "needer": "+8613800000001",
+    "giver": "+8613800000002",
+    "moderator": "+8613800000003",
+    "admin": "+8613800000004",
+}
+
+T = TypeVar("T")
+console = Console()
+
+
+class Refused(Exception):
+    """An answer that the demo did not expect."""
+
+
+class Client:
+    """Asks the API and remembers how long each kind of call took."""
+
+    def __init__(self, url: str) -> None:
+        self._http = httpx2.AsyncClient(base_url=url, timeout=30, limits=httpx2.Limits(max_connections=AT_ONCE))
+        self.took: dict[str, list[float]] = defaultdict(list)
+        self.refusals: Counter[str] = Counter()
+
+    async def ask(self, name: str, method: str, path: str, who: Resident | None = None, body: Any = None) -> Any:
+        """The answer's JSON; None for an expected refusal (counted by its code)."""
+        headers = {"authorization": f"Bearer {who.token}"} if who else {}
+        began = time.perf_counter()
+        answer = await self._http.request(
+            method, path if path.startswith("/healthz") else API + path, json=body, headers=headers
+        )
+        self.took[name].append(time.perf_counter() - began)
+        if answer.status_code >= 500 and answer.status_code != 503:
+            raise Refused(f"{method} {path}: {answer.status_code}")
+        if answer.status_code >= 400:
+            self.refusals[answer.json()["code"]] += 1
+            return None
+        return answer.json() if answer.content else {}
+
+    async def all_of(self, name: str, path: str, who: Resident) -> list[Any]:
+        """Every page of one's own list."""
+        found: list[Any] = []
+        cursor = ""
+        while (page := await self.ask(name, "GET", f"{path}?limit=50{cursor}", who)) is not None:
+            found += page["items"]
+            if not page["next_cursor"]:
+                break
+            cursor = f"&cursor={page['next_cursor']}"
+        return found
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+
+class Demo:
+    """The steps, each with its bar."""
+
+    def __init__(self, client: Client, city: City, progress: Progress, random_: random.Random) -> None:
+        self.client = client
+        self.city = city
+        self.random = random_
+        self._progress = progress
+        self.people: list[Resident] = []
+        self.staff: dict[str, Resident] = {}
+
+    async def each(self, label: str, things: Sequence[T], deed: Callable[[T], Awaitable[None]]) -> None:
+        """Do `deed` for every thing, `AT_ONCE` at a time, under a bar."""
+        bar = self._progress.add_task(label, total=len(things))
+        places = asyncio.Semaphore(AT_ONCE)
+
+        async def one(thing: T) -> None:
+            async with places:
+                await deed(thing)
+            self._progress.advance(bar)
+
+        await asyncio.gather(*(one(thing) for thing in things))
+
+    async def arrive(self, who: Resident) -> None:
+        """Sign in by WeChat, add the phone, consent, have the real name checked."""
+        signed_in = await self.client.ask(
+            "sign in", "POST", "/sessions", None, {"wechat_code": f"fake:demo{who.phone[3:]}"}
+        )
+        if signed_in is None:
+            raise Refused("signing in by the fake WeChat maker: is this a dev instance?")
+        who.token = signed_in["token"]
+        await self.client.ask("add phone", "PUT", "/me/phone", who, {"wechat_phone_code": f"phone:{who.phone}"})
+        for purpose in CONSENTS:
+            await self.client.ask("consent", "PUT", f"/me/consents/{purpose}", who)
+        identity = {"name": who.name, "id_number": who.identity}
+        await self.client.ask("real name", "POST", "/me/real-name", who, identity)
+
+    async def post(self, what: tuple[str, Resident]) -> None:
+        kind, who = what
+        made = await self.client.ask("publish", "POST", "/posts", who, self.city.draft(kind, who, datetime.now(UTC)))
+        if made is not None:
+            who.posts.append(made)
+
+    async def answer_proposals(self, who: Resident) -> None:
+        """Most say yes, some say no, some never look."""
+        for match in await self.client.all_of("my matches", "/me/matches", who):
+            if match["state"] not in ("proposed", "accepted"):
+                continue
+            mine = "need" if match["need"]["mine"] else "offer"
+            if mine in match["accepted_by"]:
+                continue
+            chance = self.random.random()
+            if chance < 0.75:
+                await self.client.ask("accept", "POST", f"/matches/{match['id']}/accept", who)
+            elif chance < 0.85:
+                await self.client.ask("decline", "POST", f"/matches/{match['id']}/decline", who)
+
+    async def browse(self, who: Resident) -> None:
+        """Look at the plaza; pledge to a need nearby, or ring one."""
+        lat, lng = who.home
+        near = await self.client.ask("plaza", "GET", f"/posts?kind=need&near={lat},{lng}&within_km=10&limit=20", who)
+        offers = [p for p in who.posts if p["kind"] == "offer"]
+        for card in (near or {"items": []})["items"]:
+            if card["mine"] or self.random.random() < 0.7:
+                continue
+            if not await self._pledge(who, card, offers):
+                await self._ring(who, card)
+
+    async def _pledge(self, who: Resident, card: dict[str, Any], offers: list[dict[str, Any]]) -> bool:
+        for offer in offers:
+            mine, wanted = offer["lines"][0], card["lines"][0]
+            if mine["item"] == wanted["item"]:
+                amount = min(wanted["remaining"] - wanted["held"], mine["remaining"] - mine["held"])
+                lines = [{"need_line": wanted["id"], "offer_line": mine["id"], "quantity": max(1, amount)}]
+                body = {"post": offer["id"], "lines": lines}
+                return await self.client.ask("pledge", "POST", f"/posts/{card['id']}/matches", who, body) is not None
+        return False
+
+    async def _ring(self, who: Resident, card: dict[str, Any]) -> None:
+        contact = await self.client.ask("contact", "POST", f"/posts/{card['id']}/contact", who, {"channel": "call"})
+        if contact and contact["number"]:
+            await self._call(who, contact["number"])
+
+    async def _call(self, who: Resident, number: str) -> None:
+        outcome = self.random.choices(("answered", "busy", "no_answer"), weights=(7, 1, 2))[0]
+        body = {"caller": who.phone, "dialled": number, "outcome": outcome, "seconds": self.random.randint(5, 180)}
+        await self.client.ask("call", "POST", "/dev/calls", None, body)
+
+    async def hand_over(self, who: Resident) -> None:
+        """Ring the number of each agreed match, then it works out, in part or in full, or somebody does not come."""
+        for contact in await self.client.all_of("my contacts", "/me/contacts", who):
+            if contact["state"] == "granted" and contact["number"]:
+                await self._call(who, contact["number"])
+        for match in await self.client.all_of("my matches", "/me/matches", who):
+            if match["state"] != "agreed":
+                continue
+            chance = self.random.random()
+            if chance < 0.75:
+                lines = [{"need_line": line["need_line"], "quantity": line["quantity"]} for line in match["lines"]]
+                if chance < 0.1:
+                    lines = [{**line, "quantity": max(1, line["quantity"] - 1)} for line in lines]
+                await self.client.ask("complete", "POST", f"/matches/{match['id']}/complete", who, {"lines": lines})
+            elif chance < 0.85:
+                await self.client.ask("fail", "POST", f"/matches/{match['id']}/fail", who, {"reason": "no_show"})
+
+    async def tidy(self, who: Resident) -> None:
+        """Some solve it elsewhere, some take their post down."""
+        for post in await self.client.all_of("my posts", "/me/posts", who):
+            chance = self.random.random()
+            if post["state"] == "open" and chance < 0.06:
+                await self.client.ask("resolve", "POST", f"/posts/{post['id']}/resolve", who, {"outcome": "elsewhere"})
+            elif post["state"] == "open" and chance < 0.08:
+                await self.client.ask("withdraw", "POST", f"/posts/{post['id']}/withdraw", who)
+
+    async def report(self, who: Resident) -> None:
+        """Whatever sounds like selling is reported."""
+        page = await self.client.ask("plaza", "GET", "/posts?sort=newest&limit=50", who)
+        for card in (page or {"items": []})["items"]:
+            if card["scrubbed"] and not card["mine"]:
+                await self.client.ask("report", "POST", f"/posts/{card['id']}/reports", who, {"reason": "selling"})
+
+    async def rule(self, case: dict[str, Any]) -> None:
+        """The moderator claims a case; sellers are closed, reviews approved."""
+        moderator = self.staff["moderator"]
+        if await self.client.ask("claim", "POST", f"/moderation/cases/{case['id']}/claim", moderator) is None:
+            return
+        if case["post"] is None:
+            return
+        selling = case["reason"] in ("selling", "scam")
+        deed, reason = ("close", case["reason"]) if selling else ("approve", "other")
+        body = {"reason": reason, "note": ""}
+        await self.client.ask("ruling", "POST", f"/moderation/posts/{case['post']['id']}/{deed}", moderator, body)
+
+
+async def seed_staff(demo: Demo) -> None:
+    """The ready logins, each with a phone of its own; roles come from the command line, as an operator would give them."""
+    names = {"needer": "韦小梅", "giver": "覃大山", "moderator": "莫公正", "admin": "陆管家"}
+    for n, (role, phone) in enumerate(LOGINS.items()):
+        who = demo.city.resident(990 + n)
+        who.phone, who.name = phone, names[role]
+        await demo.arrive(who)
+        demo.staff[role] = who
+        if role in ("moderator", "admin"):
+            command = [
+                str(Path(sys.executable).with_name("mutualaid")),
+                "member",
+                "promote",
+                "--phone",
+                phone,
+                "--role",
+                role,
+            ]
+            done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, env=os.environ)
+            if done.returncode:
+                raise Refused(
+                    f"mutualaid member promote --role {role}: run the demo with the instance's own settings\n{done.stderr}"
+                )
+    for role, kind in (("needer", "need"), ("giver", "offer")):
+        await demo.post((kind, demo.staff[role]))
+
+
+async def settle(client: Client, demo: Demo, seconds: float = 20) -> None:
+    """Give the worker time: until no new proposal has come for two seconds."""
+    probe = demo.people[: min(40, len(demo.people))]
+    before, still = -1, 0
+    until = time.monotonic() + seconds
+    while time.monotonic() < until and still < 2:
+        await asyncio.sleep(1)
+        now = sum(len(await client.all_of("my matches", "/me/matches", who)) for who in probe[:10])
+        still = still + 1 if now == before else 0
+        before = now
+
+
+async def tell(demo: Demo, client: Client) -> int:
+    """The last table, gathered from what each member can see; exit status 1 if anything was promised twice."""
+    posts: dict[str, Any] = {}
+    matches: dict[str, Any] = {}
+    contacts: dict[str, Any] = {}
+
+    async def gather(who: Resident) -> None:
+        for kept, path in ((posts, "/me/posts"), (matches, "/me/matches"), (contacts, "/me/contacts")):
+            for thing in await client.all_of(path[1:].replace("me/", "my "), path, who):
+                kept[thing["id"]] = thing
+
+    await demo.each("collecting", [*demo.people, demo.staff["needer"], demo.staff["giver"]], gather)
+    promised: Counter[str] = Counter()
+    for match in matches.values():
+        if match["state"] in ("agreed", "completed"):
+            for line in match["lines"]:
+                promised[line["need_line"]] += line["quantity"]
+                promised[line["offer_line"]] += line["quantity"]
+    quantities = {line["id"]: line["quantity"] for post in posts.values() for line in post["lines"]}
+    over = sum(1 for line, amount in promised.items() if line in quantities and amount > quantities[line])
+    orphans = sum(
+        1 for c in contacts.values() if c["state"] == "granted" and posts.get(c["post"], {}).get("state") in ENDED
+    )
+    states = Counter(match["state"] for match in matches.values())
+    ends = Counter(post["state"] for post in posts.values())
+    summary = Table(title="The city", show_header=False)
+    rows = {
+        "members": len(demo.people) + len(demo.staff),
+        "posted": len(posts),
+        "proposed or pledged": len(matches),
+        "agreed (ever)": sum(states[s] for s in ("agreed", "completed", "failed")),
+        "completed": states["completed"],
+        "failed (no-shows)": states["failed"],
+        "declined": states["declined"],
+        "numbers issued": sum(1 for c in contacts.values() if c["channel"] == "call"),
+        "in-app words": sum(1 for c in contacts.values() if c["channel"] == "words"),
+        "resolved": ends["resolved"],
+        "expired": ends["expired"],
+        "closed by moderators": ends["closed"],
+        "over-allotted lines": over,
+        "leases on ended posts": orphans,
+    }
+    for name, value in rows.items():
+        summary.add_row(name, str(value))
+    console.print(summary)
+    calls = Table("call", "N", "p50 ms", "p99 ms", title="Answer times")
+    for name, took in sorted(client.took.items(), key=lambda item: -len(item[1])):
+        ordered = sorted(took)
+        p99 = ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))]
+        calls.add_row(name, str(len(took)), f"{statistics.median(ordered) * 1000:.1f}", f"{p99 * 1000:.1f}")
+    console.print(calls)
+    if client.refusals:
+        console.print("expected refusals:", dict(client.refusals.most_common()))
+    logins = Table("who", "phone", "how", title="Ready logins (the code is shown on the page: 测试模式)")
+    for role, phone in LOGINS.items():
+        logins.add_row(role, phone.removeprefix("+86"), "sign in with this phone")
+    console.print(logins)
+    return 1 if over or orphans else 0
+
+
+async def run(url: str, members: int, count: int, seed: int) -> int:
+    client = Client(url)
+    columns = (TextColumn("{task.description:<22}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    try:
+        with Progress(*columns, console=console) as progress:
+            items = {}
+            cursor = ""
+            while page := await client.ask("items", "GET", f"/items?limit=50{cursor}"):
+                items.update({item["code"]: item for item in page["items"]})
+                if not page["next_cursor"]:
+                    break
+                cursor = f"&cursor={page['next_cursor']}"
+            city = City(seed, items, run=int(time.time()) % 9_000)
+            demo = Demo(client, city, progress, random.Random(seed))
+            demo.people = [city.resident(n) for n in range(members)]
+            await seed_staff(demo)
+            await demo.each("people arrive", demo.people, demo.arrive)
+            kinds = ["offer" if n % 5 == 0 else "need" for n in range(count)]  # needs : offers = 4 : 1
+            await demo.each("posts", [(kind, city.random.choice(demo.people)) for kind in kinds], demo.post)
+            await settle(client, demo)
+            for label in ("answering proposals", "answering again"):
+                await demo.each(label, demo.people, demo.answer_proposals)
+            await demo.each("browsing, ringing", demo.people, demo.browse)
+            await demo.each("answering pledges", demo.people, demo.answer_proposals)
+            await demo.each("handing over", demo.people, demo.hand_over)
+            await demo.each("reporting", demo.people[:60], demo.report)
+            cases = await client.all_of("cases", "/moderation/cases", demo.staff["moderator"])
+            await demo.each("ruling", cases, demo.rule)
+            await demo.each("tidying", demo.people, demo.tidy)
+            await settle(client, demo)
+            return await tell(demo, client)
+    finally:
+        await client.close()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--url", default="http://127.0.0.1:8000")
+    parser.add_argument("--members", type=int, default=400)
+    parser.add_argument("--posts", type=int, default=2000)
+    parser.add_argument("--seed", type=int, default=20230107)
+    chosen = parser.parse_args()
+    try:
+        return asyncio.run(run(chosen.url, chosen.members, chosen.posts, chosen.seed))
+    except httpx2.ConnectError:
+        console.print(f"[red]{chosen.url} 没有回应 / does not answer.[/red] 先运行 / first run: scripts/run")
+    except Refused as refusal:
+        console.print(f"[red]{refusal}[/red]", highlight=False)
+    except KeyboardInterrupt:
+        console.print("stopped")
+    return 2
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(BrokenPipeError):
+        raise SystemExit(main())
