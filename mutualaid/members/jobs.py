@@ -12,7 +12,9 @@ from mutualaid.members.records import Challenge, SessionRow
 from mutualaid.providers.sms import BadNumber, Message
 from mutualaid.services import Services
 
-_SENTENCE = N_("{code} is your Mutual Aid code, valid for {minutes} minutes. Never tell it to anybody, us included.")
+_SENTENCE = N_(
+    "{code} is your code for Mutual Aid, valid for {minutes} minutes. Never tell it to anybody, us included."
+)
 
 
 async def send_code(services: Services, payload: Mapping[str, str], *, now: datetime) -> None:

@@ -7,7 +7,7 @@ when it is revoked (its row goes) or when its member is no longer here; the stat
 import hashlib
 import secrets
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from typing import Final
@@ -35,8 +35,9 @@ _REMEMBER_S: Final = 0.8  # even a lost bell leaves a revoked session alive for 
 class Doorkeeper:
     """Who holds this token? One per process, see `watching`."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._services = services
+        self._monotonic = monotonic
         self._seen: dict[bytes, tuple[float, Principal]] = {}
         self._bells_heard = 0
 
@@ -49,7 +50,7 @@ class Doorkeeper:
         """The live session's member, or None. `fresh`: read the row now, as whatever changes something must."""
         token_hash = hash_of(token)
         heard = self._bells_heard
-        if not fresh and (seen := self._seen.get(token_hash)) and seen[0] > time.monotonic():
+        if not fresh and (seen := self._seen.get(token_hash)) and seen[0] > self._monotonic():
             return seen[1]
         principal = await authenticate(self._services, token)
         if principal is None:
@@ -61,7 +62,7 @@ class Doorkeeper:
     def _remember(self, token_hash: bytes, principal: Principal) -> None:
         while len(self._seen) >= _REMEMBERED:
             del self._seen[next(iter(self._seen))]
-        self._seen[token_hash] = (time.monotonic() + _REMEMBER_S, principal)
+        self._seen[token_hash] = (self._monotonic() + _REMEMBER_S, principal)
 
 
 @asynccontextmanager

@@ -42,9 +42,9 @@ def _name(typed: str) -> str:
     return name
 
 
-Mobile = Annotated[str, Field(min_length=1, max_length=40, repr=False), AfterValidator(_mobile)]
-Code = Annotated[str, Field(pattern=r"^[0-9]{6}$", repr=False)]
-WechatCode = Annotated[Text, Field(min_length=1, max_length=200, repr=False)]
+Mobile = Annotated[str, Field(min_length=1, max_length=40), AfterValidator(_mobile)]
+Code = Annotated[str, Field(pattern=r"^[0-9]{6}$")]
+WechatCode = Annotated[Text, Field(min_length=1, max_length=200)]
 
 
 class AskCode(Draft):
@@ -85,8 +85,8 @@ class ConsentDraft(Draft):
 class RealNameDraft(Draft):
     """As they stand on the document."""
 
-    name: Annotated[Text, Field(min_length=1, max_length=64, repr=False), AfterValidator(_name)]
-    id_number: Annotated[str, Field(min_length=1, max_length=100, repr=False)]
+    name: Annotated[Text, Field(min_length=1, max_length=64), AfterValidator(_name)]
+    id_number: Annotated[str, Field(min_length=1, max_length=100)]
 
 
 class PageQuery(Query):
