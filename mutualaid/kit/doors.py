@@ -1,8 +1,9 @@
 """What every handler does at its door: read the body, open a transaction, answer."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import orjson
 from pydantic import BaseModel, ValidationError
@@ -13,6 +14,7 @@ from starlette.responses import Response
 from mutualaid.kit import clock, idempotency
 from mutualaid.kit.errors import FieldError, Invalid, Malformed, UnsupportedType
 from mutualaid.kit.field_errors import field_errors
+from mutualaid.kit.fields import Draft
 from mutualaid.kit.salvage import salvage
 from mutualaid.kit.texts import N_, Language, preferred
 
@@ -27,43 +29,56 @@ def language(request: Request) -> Language:
     return preferred(request.headers.get("accept-language"))
 
 
-async def read(request: Request, model: type[M], *, check: Check[M] | None = None) -> M:
-    """The JSON body as a `model`; otherwise 415, 400, or 422 with every bad field at once.
+async def read(request: Request, model: type[M], *, check: Check[M] | None = None, optional: bool = False) -> M:
+    """The JSON body as a `model`; otherwise 415, 400, or 422 with every bad field at once, unknown parameters included.
 
     `check` adds what the shape alone cannot say (an unknown item, an amount over its cap). It is asked even when the
     shape is wrong, about the fields that are right, so that nobody mends a form twice; a field it gets as None is one
-    it has nothing to say about.
+    it has nothing to say about. `optional`: an empty body stands for `{}`.
     """
-    return await parse(await _json(request), model, check=check)
+    empty = optional and not (await _body(request)).strip()
+    return await parse({} if empty else await _json(request), model, check=check, found=_beside_the_body(request))
 
 
 async def read_nothing(request: Request) -> None:
     """A deed without fields takes an empty body or `{}`."""
-    body = await request.body()
-    request.state.body = body
-    if body.strip():
-        await parse(await _json(request), _Nothing)
+    await read(request, _Nothing, optional=True)
 
 
-async def parse(raw: Any, model: type[M], *, check: Check[M] | None = None) -> M:
-    """Validate what a JSON body or a form holds. Raises `Invalid` with every bad field."""
+async def parse(raw: Any, model: type[M], *, check: Check[M] | None = None, found: Sequence[FieldError] = ()) -> M:
+    """Validate what a JSON body or a form holds. Raises `Invalid` with every bad field, those `found` before included."""
+    errors = list(found)
     if not isinstance(raw, dict):
-        raise Invalid([FieldError("", "not_an_object", N_("Please send a JSON object."))])
+        raise Invalid([*errors, FieldError("", "not_an_object", N_("Please send a JSON object."))])
     try:
         draft = model.model_validate(raw)
     except ValidationError as problem:
-        errors = field_errors(problem)
-        if check is not None:
-            known = {e.field for e in errors}
-            errors += [e for e in await check(salvage(model, raw)) if e.field not in known]
-        raise Invalid(errors) from None
-    if check is not None and (found := await check(draft)):
-        raise Invalid(found)
+        errors += field_errors(problem)
+        draft = salvage(model, raw)
+    if check is not None:
+        known = {error.field for error in errors}
+        errors += [error for error in await check(draft) if error.field not in known]
+    if errors:
+        raise Invalid(errors)
     return draft
 
 
-class _Nothing(BaseModel):
-    model_config = {"extra": "forbid"}
+class _Nothing(Draft):
+    """A body without fields."""
+
+
+def _beside_the_body(request: Request) -> list[FieldError]:
+    """What is wrong with a request that speaks by its body, apart from the body: parameters, the idempotency key."""
+    return [*_unknown(request.query_params), *idempotency.key_errors(request.headers.get("idempotency-key"))]
+
+
+def _unknown(names: Iterable[str]) -> list[FieldError]:
+    return [FieldError(name, "unknown_field", N_("This field is not known here.")) for name in dict.fromkeys(names)]
+
+
+async def _body(request: Request) -> bytes:
+    request.state.body = await request.body()
+    return cast(bytes, request.state.body)
 
 
 async def _json(request: Request) -> Any:
@@ -71,10 +86,8 @@ async def _json(request: Request) -> Any:
     charset = params.strip().lower().removeprefix("charset=").strip('"')
     if kind.strip().lower() != "application/json" or charset not in ("", "utf-8", "utf8"):
         raise UnsupportedType
-    body = await request.body()
-    request.state.body = body
     try:
-        raw = orjson.loads(body)
+        raw = orjson.loads(await _body(request))
     except orjson.JSONDecodeError:
         raise Malformed from None
     if _too_deep(raw):
@@ -98,23 +111,15 @@ def _too_deep(raw: Any) -> bool:
 
 async def query(request: Request, model: type[M], *, check: Check[M] | None = None) -> M:
     """The query string as a `model`: unknown and repeated parameters refused, every bad one at once."""
-    raw: dict[str, Any] = {}
-    repeated = []
-    for name, value in request.query_params.multi_items():
-        if name in raw:
-            repeated.append(FieldError(name, "repeated", N_("Please give this once.")))
-        raw[name] = value
-    if repeated:
-        raise Invalid(repeated)
-    return await parse(raw, model, check=check)
+    given = Counter(name for name, _ in request.query_params.multi_items())
+    repeated = [FieldError(name, "repeated", N_("Please give this once.")) for name, n in given.items() if n > 1]
+    return await parse(dict(request.query_params), model, check=check, found=repeated)
 
 
 def refuse_query(request: Request) -> None:
     """422 naming each parameter, for a door that takes none."""
-    if request.query_params:
-        raise Invalid(
-            [FieldError(name, "unknown_field", N_("This field is not known here.")) for name in request.query_params]
-        )
+    if found := _unknown(request.query_params):
+        raise Invalid(found)
 
 
 def answer(view: BaseModel | None, status: int = 200, *, headers: dict[str, str] | None = None) -> Response:

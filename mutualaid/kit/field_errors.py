@@ -50,5 +50,7 @@ def _field_error(error: Any) -> FieldError:
         return FieldError(path, error["type"], str(msgid), params)
     if error["type"] in ("too_long", "too_short") and params.get("field_type") != "List":
         error = {**error, "type": f"string_{error['type']}"}
+    if isinstance(options := params.get("expected"), str):  # "'a', 'b' or 'c'": the words of another language
+        params["expected"] = options.replace("'", "").replace(" or ", ", ")
     code, text = _WORDS.get(error["type"], ("invalid_value", N_("This value cannot be used.")))
     return FieldError(path, code, text, params)

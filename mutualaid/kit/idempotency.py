@@ -78,12 +78,15 @@ def day_owner(day: date) -> str:
     return f"idempotency:{day.isoformat()}"
 
 
+def key_errors(key: str | None) -> list[FieldError]:
+    """What is wrong with the header; nothing where it is absent. A key is 1–64 printable ASCII characters."""
+    if key is None or (1 <= len(key) <= 64 and key.isascii() and key.isprintable()):
+        return []
+    return [FieldError("Idempotency-Key", "idempotency_key_invalid", N_("At most 64 printable characters."))]
+
+
 async def prepare(keys: KeyStore, *, owner: str, door: str, key: str, body: bytes, now: datetime) -> Once:
-    """Fetch the keys before the transaction opens. `key`: 1–64 printable ASCII characters."""
-    if not (1 <= len(key) <= 64 and key.isascii() and key.isprintable()):
-        raise Invalid(
-            [FieldError("Idempotency-Key", "idempotency_key_invalid", N_("At most 64 printable characters."))]
-        )
+    """Fetch the keys before the transaction opens. `key` was looked at by `key_errors` when the body was read."""
     day = today(now)
     return Once(owner, door, key, body, await keys.get(owner), await keys.create(day_owner(day)), day)
 
