@@ -35,7 +35,7 @@ class Shell:
             await self._app(scope, receive, send)
             return
         if self._under_way >= self._most and scope["path"] not in ALWAYS_ANSWERED:
-            await trouble.as_problem(Request(scope), Overloaded(retry_after=1))(scope, receive, send)
+            await trouble.as_answer(Request(scope), Overloaded(retry_after=1))(scope, receive, send)
             return
         self._under_way += 1
         try:
@@ -60,7 +60,7 @@ class Shell:
         except AidError as error:
             if started:
                 raise
-            await trouble.as_problem(Request(scope), error)(scope, receive, send_with_headers)
+            await trouble.as_answer(Request(scope), error)(scope, receive, send_with_headers)
         except Exception as fault:  # the last word: whatever nobody expected is a logged 500 without details
             if started:
                 raise

@@ -1,7 +1,5 @@
 """The API's doors to oneself: who I am, my phone, my consents, my real name."""
 
-from collections.abc import Sequence
-
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -12,9 +10,8 @@ from mutualaid.kit.errors import FieldError, Invalid, NotFound, ProviderUnavaila
 from mutualaid.kit.limits import LimiterUnavailable
 from mutualaid.kit.peers import peer_of
 from mutualaid.kit.phones import Phone, PhoneRejected
-from mutualaid.kit.texts import N_
-from mutualaid.members import codes, consents, identity, own_phone, pacing, profile, verifying
-from mutualaid.members.api_sessions import OURS, WECHAT_PROBLEMS, one_proof
+from mutualaid.members import checking, codes, consents, identity, own_phone, pacing, profile, verifying
+from mutualaid.members.api_sessions import WECHAT_PROBLEMS
 from mutualaid.members.consent_texts import PURPOSES, TEXTS, Purpose
 from mutualaid.members.errors import (
     ChallengeEnded,
@@ -27,7 +24,6 @@ from mutualaid.members.errors import (
     Suspended,
     UnderAge,
 )
-from mutualaid.members.identity import IdentityReason, IdentityRejected
 from mutualaid.members.policies import PUBLIC, SIGNED_IN
 from mutualaid.members.wire import (
     PHONE_REFUSED,
@@ -42,17 +38,6 @@ from mutualaid.members.wire import (
 )
 from mutualaid.services import Services, of
 
-_ID_REFUSED: dict[IdentityReason, str] = {
-    "malformed": N_("An ID number has 17 digits and then a digit or X."),
-    "wrong_length": N_("An ID number has 18 characters."),
-    "obsolete": N_("ID numbers of 15 digits are no longer valid; please give the one with 18."),
-    "unknown_region": N_("No ID number begins like this."),
-    "no_such_birthday": N_("The birthday in this ID number does not exist."),
-    "born_in_the_future": N_("The birthday in this ID number is yet to come."),
-    "too_old": N_("The birthday in this ID number is too long ago."),
-    "wrong_check_digit": N_("The last character does not fit this ID number; please look again."),
-}
-
 
 async def show_me(request: Request) -> Response:
     """Who I am here."""
@@ -62,7 +47,7 @@ async def show_me(request: Request) -> Response:
 async def change_phone(request: Request) -> Response:
     """Take a new phone, proved by a code sent to it or by WeChat."""
     services, caller, now = of(request), request.user, clock.now()
-    draft = await read(request, NewPhone, check=one_proof)
+    draft = await read(request, NewPhone, check=checking.one_proof)
     await pacing.for_sign_in(services, peer=peer_of(request))
     proof = None
     if draft.challenge is not None and draft.code is not None:
@@ -88,7 +73,7 @@ async def _of_wechat(services: Services, wechat_phone_code: str) -> Phone:
         text = PHONE_REFUSED[refusal.reason]
         raise Invalid([FieldError("wechat_phone_code", f"phone_{refusal.reason}", text)]) from None
     if own_phone.is_ours(phone, services.settings):
-        raise Invalid([FieldError("wechat_phone_code", "phone_ours", OURS)])
+        raise Invalid([FieldError("wechat_phone_code", "phone_ours", checking.OURS)])
     return phone
 
 
@@ -129,16 +114,7 @@ def _purpose(request: Request) -> Purpose:
 async def check_real_name(request: Request) -> Response:
     """Have name and ID number compared once; the number is not kept."""
     services, caller, now = of(request), request.user, clock.now()
-
-    async def check(draft: RealNameDraft) -> Sequence[FieldError]:
-        try:
-            if draft.id_number is not None:
-                identity.check(draft.id_number, today=clock.today(now))
-        except IdentityRejected as refusal:
-            return [FieldError("id_number", f"id_{refusal.reason}", _ID_REFUSED[refusal.reason])]
-        return []
-
-    draft = await read(request, RealNameDraft, check=check)
+    draft = await read(request, RealNameDraft, check=checking.identity_number(clock.today(now)))
     number = identity.check(draft.id_number, today=clock.today(now))
     await consents.require(services.database, caller.id, ["real_name_check"])
     await pacing.for_identity_check(services, caller.id, peer=peer_of(request))
@@ -158,6 +134,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         body=NewPhone,
         problems=(CodeWrong, ChallengeEnded, PhoneTaken, LimiterUnavailable, *WECHAT_PROBLEMS),
         tag="me",
+        limit="write",
     ),
     Endpoint(
         "GET",
@@ -178,6 +155,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         body=ConsentDraft,
         replayable=True,
         tag="me",
+        limit="write",
         params={"purpose": ", ".join(PURPOSES)},
     ),
     Endpoint(
@@ -189,6 +167,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         "Withdraw a consent, with effect",
         replayable=True,
         tag="me",
+        limit="write",
         params={"purpose": ", ".join(PURPOSES)},
     ),
     Endpoint(
@@ -210,5 +189,6 @@ ENDPOINTS: tuple[Endpoint, ...] = (
             LimiterUnavailable,
         ),
         tag="me",
+        limit="write",
     ),
 )

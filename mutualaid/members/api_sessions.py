@@ -1,19 +1,16 @@
 """The API's doors to codes and sessions. None of them takes an Idempotency-Key: nothing of theirs may be stored."""
 
-from collections.abc import Sequence
-
 from starlette.requests import Request
 from starlette.responses import Response
 
 from mutualaid.kit import clock, cursors
 from mutualaid.kit.doors import answer, deed, language, query, read
 from mutualaid.kit.endpoints import Endpoint
-from mutualaid.kit.errors import FieldError, ProviderUnavailable, TooMany
+from mutualaid.kit.errors import ProviderUnavailable, TooMany
 from mutualaid.kit.limits import LimiterUnavailable
 from mutualaid.kit.peers import peer_of
 from mutualaid.kit.phones import Phone
-from mutualaid.kit.texts import N_
-from mutualaid.members import codes, own_phone, pacing, profile, rules, sessions, signing_in, store
+from mutualaid.members import checking, codes, pacing, profile, rules, sessions, signing_in, store
 from mutualaid.members.errors import ChallengeEnded, CodesTooOften, CodeWrong
 from mutualaid.members.policies import PUBLIC, SIGNED_IN
 from mutualaid.members.records import Principal, SessionRow
@@ -21,7 +18,6 @@ from mutualaid.members.wire import (
     Answered,
     AskCode,
     Challenged,
-    NewPhone,
     PageQuery,
     SessionList,
     SessionView,
@@ -32,21 +28,12 @@ from mutualaid.providers.wechat import CodeInvalid, NotOffered, Refused
 from mutualaid.services import of
 
 WECHAT_PROBLEMS = (CodeInvalid, NotOffered, Refused, ProviderUnavailable)
-OURS = N_("This is a number of this platform; please give your own phone.")
-_REQUIRED = N_("Please fill this in.")
-_EITHER = N_("Please give either a challenge with its code, or a WeChat code.")
 
 
 async def ask_code(request: Request) -> Response:
     """Send a one-time code; the same answer whether or not the phone is known."""
     services = of(request)
-
-    async def check(draft: AskCode) -> Sequence[FieldError]:
-        typed: str | None = draft.phone  # None where it was no phone at all
-        ours = typed is not None and own_phone.is_ours(Phone(typed), services.settings)
-        return [FieldError("phone", "phone_ours", OURS)] if ours else []
-
-    draft = await read(request, AskCode, check=check)
+    draft = await read(request, AskCode, check=checking.own_phone_of(services.settings))
     phone = Phone(draft.phone)
     asker: Principal | None = request.user
     await pacing.for_code(services, phone, peer=peer_of(request), session_id=asker.session_id if asker else None)
@@ -57,21 +44,10 @@ async def ask_code(request: Request) -> Response:
     return answer(view, 202)
 
 
-async def one_proof(draft: SignIn | NewPhone) -> Sequence[FieldError]:
-    """Either a challenge with its code or a WeChat code, never both."""
-    field = "wechat_code" if isinstance(draft, SignIn) else "wechat_phone_code"
-    by_code = {"challenge": draft.challenge, "code": draft.code}
-    if getattr(draft, field) is None:
-        return [FieldError(name, "required", _REQUIRED) for name, value in by_code.items() if value is None]
-    if any(value is not None for value in by_code.values()):
-        return [FieldError(field, "either_or", _EITHER)]
-    return []
-
-
 async def sign_in(request: Request) -> Response:
     """Begin a session; whoever comes first time becomes a member."""
     services, now = of(request), clock.now()
-    draft = await read(request, SignIn, check=one_proof)
+    draft = await read(request, SignIn, check=checking.one_proof)
     await pacing.for_sign_in(services, peer=peer_of(request))
     if draft.challenge is not None and draft.code is not None:
         found = await signing_in.by_code(services, draft.challenge, draft.code, language=language(request), now=now)
@@ -180,6 +156,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         body=Answered,
         problems=(CodeWrong, ChallengeEnded, LimiterUnavailable),
         tag="sessions",
+        limit="write",
     ),
     Endpoint(
         "GET",

@@ -20,6 +20,7 @@ from mutualaid.kit import audit, sealing
 from mutualaid.kit.clock import sql_now
 from mutualaid.kit.database import new_id, ring_after_commit
 from mutualaid.kit.errors import NotFound, Overloaded
+from mutualaid.kit.faces import cookies
 from mutualaid.members import codes, rules, store
 from mutualaid.members.codes import Proof
 from mutualaid.members.errors import CodeWrong
@@ -79,8 +80,16 @@ async def caller_of(request: Request) -> Principal | None:
     Only a read may be answered by what the doorkeeper remembers.
     """
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    token = token.strip()
-    if scheme.lower() != "bearer" or not 0 < len(token) <= _LONGEST_TOKEN:
+    return await _holder_of(request, token.strip()) if scheme.lower() == "bearer" else None
+
+
+async def visitor_of(request: Request) -> Principal | None:
+    """The same for pages, which know a session by its cookie and never by a bearer token."""
+    return await _holder_of(request, cookies.read(request, cookies.SESSION) or "")
+
+
+async def _holder_of(request: Request, token: str) -> Principal | None:
+    if not 0 < len(token) <= _LONGEST_TOKEN:
         return None
     keeper: Doorkeeper = request.state.doorkeeper
     return await keeper.authenticate(token, fresh=request.method not in ("GET", "HEAD"))
