@@ -7,8 +7,8 @@ from collections.abc import Awaitable
 from datetime import datetime
 from typing import Protocol
 
+from mutualaid.matching import jobs as matching
 from mutualaid.members import jobs as members
-from mutualaid.posts import jobs as posts
 from mutualaid.services import Services
 
 
@@ -21,11 +21,18 @@ class Handle(Protocol):
 JOBS: dict[str, tuple[Handle, ...]] = {
     "members.send_code": (members.send_code,),
     "members.appointment_asked": (),
-    "post.published": (),
-    "post.changed": (),
-    "post.due": (posts.on_due,),
-    "post.ended": (),
+    "member.blocked": (),
+    "post.published": (matching.on_post_changed,),
+    "post.changed": (matching.on_post_changed,),
+    "post.due": (matching.on_post_due,),
+    "post.ended": (matching.on_post_ended,),
     "post.hidden": (),
     "post.reported": (),
+    "match.look": (matching.on_post_changed,),
+    "match.proposed": (),
+    "match.due": (matching.on_match_due,),
+    "match.agreed": (),
+    "match.ended": (),
+    "match.disputed": (),
     "house.daily": (members.sweep,),
 }

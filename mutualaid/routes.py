@@ -11,11 +11,16 @@ from mutualaid import docs, gate, health
 from mutualaid.catalogue import api as catalogue
 from mutualaid.kit.doors import read_nothing, refuse_query
 from mutualaid.kit.endpoints import Endpoint
+from mutualaid.kit.faces import cookies, forms, statics
 from mutualaid.kit.policies import Policy
 from mutualaid.kit.settings import Settings
+from mutualaid.matching import api as matching
 from mutualaid.members import api as members
-from mutualaid.members.sessions import caller_of
+from mutualaid.members import pages as members_pages
+from mutualaid.members.policies import PUBLIC
+from mutualaid.members.sessions import caller_of, visitor_of
 from mutualaid.posts import api as posts
+from mutualaid.posts import pages as posts_pages
 from mutualaid.regions import api as regions
 
 API: tuple[Endpoint, ...] = (
@@ -25,6 +30,16 @@ API: tuple[Endpoint, ...] = (
     *catalogue.ENDPOINTS,
     *regions.ENDPOINTS,
     *posts.ENDPOINTS,
+    *matching.ENDPOINTS,
+)
+
+PAGES: tuple[Endpoint, ...] = (
+    *members_pages.PAGES,
+    *posts_pages.PAGES,
+)
+
+FILES: tuple[Endpoint, ...] = (
+    Endpoint("GET", "/static/{path:path}", statics.serve, PUBLIC, {200: None}, "Css, js, icons", in_document=False),
 )
 
 
@@ -34,7 +49,7 @@ class NoPolicy(Exception):
 
 def endpoints(_settings: Settings) -> tuple[Endpoint, ...]:
     """The doors of this process."""
-    return API
+    return (*API, *PAGES, *FILES)
 
 
 def build(settings: Settings) -> list[BaseRoute]:
@@ -61,6 +76,10 @@ def _by_method(doors: dict[str, Any]) -> Any:
 
 
 def _door(endpoint: Endpoint) -> Any:
+    return _page_door(endpoint) if endpoint in PAGES else _api_door(endpoint)
+
+
+def _api_door(endpoint: Endpoint) -> Any:
     """Who is it, may they enter, how often; then what a door that takes nothing refuses; then the handler."""
 
     async def enter(request: Request) -> Response:
@@ -71,6 +90,23 @@ def _door(endpoint: Endpoint) -> Any:
             refuse_query(request)
         if endpoint.body is None and endpoint.method != "GET":
             await read_nothing(request)
+        return await endpoint.run(request)
+
+    return enter
+
+
+def _page_door(endpoint: Endpoint) -> Any:
+    """The same for browsers: who is it, by cookie; may they enter; and is a form one of ours, sent from here."""
+
+    async def enter(request: Request) -> Response:
+        cookies.require_https(request)
+        if endpoint.method != "GET":
+            forms.check_origin(request)
+        request.scope["user"] = caller = await visitor_of(request)
+        endpoint.policy.admit(caller)
+        await gate.admit(request, endpoint, caller)
+        if endpoint.method != "GET":
+            await forms.check_token(request)
         return await endpoint.run(request)
 
     return enter

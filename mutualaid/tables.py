@@ -3,9 +3,10 @@
 from mutualaid.catalogue import records as catalogue
 from mutualaid.kit import audit, idempotency, outbox
 from mutualaid.kit.database import Base
+from mutualaid.matching import records as matching
 from mutualaid.members import records as members
 from mutualaid.posts import records as posts
 from mutualaid.regions import records as regions
 
-DECLARED = (audit, idempotency, outbox, members, catalogue, regions, posts)
+DECLARED = (audit, idempotency, outbox, members, catalogue, regions, posts, matching)
 METADATA = Base.metadata

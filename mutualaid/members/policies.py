@@ -4,6 +4,7 @@ from typing import Final
 
 from mutualaid.kit.policies import Policy
 from mutualaid.members.errors import RealNameNeeded, StepUpNeeded, Suspended
+from mutualaid.members.needs import require_real_name
 from mutualaid.members.records import Principal
 from mutualaid.members.rules import STAFF as STAFF_ROLES
 
@@ -27,6 +28,7 @@ def may_act(caller: Principal) -> None:
 PUBLIC: Final[Policy[Principal]] = Policy("public", signed_in=False)
 SIGNED_IN: Final[Policy[Principal]] = Policy("signed_in")
 VERIFIED: Final[Policy[Principal]] = Policy("verified", checks=(_verified,))
+REAL_NAME: Final[Policy[Principal]] = Policy("real_name", checks=(require_real_name,))
 OWN_DANGER: Final[Policy[Principal]] = Policy("own_danger", checks=(_stepped_up,))
 STAFF: Final[Policy[Principal]] = Policy("staff", roles=STAFF_ROLES)
 STAFF_DEED: Final[Policy[Principal]] = Policy("staff_deed", roles=STAFF_ROLES, checks=(_stepped_up,))

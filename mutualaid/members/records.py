@@ -134,6 +134,16 @@ class CrowdMark(Base):
     mark: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True, info=LOOKUP)
 
 
+class Block(Base):
+    """One member wants nothing more to do with another. Matching and contacts heed it in both directions."""
+
+    __tablename__ = "blocks"
+
+    blocker_id: Mapped[str] = mapped_column(ForeignKey("members.id"), primary_key=True)
+    blocked_id: Mapped[str] = mapped_column(ForeignKey("members.id"), primary_key=True, index=True)
+    made_at: Mapped[datetime] = mapped_column(Instant)
+
+
 @dataclass(frozen=True, slots=True)
 class Principal:
     """Who is asking. `may_post`: real name checked or vouched, or the house does not ask for it.

@@ -1,0 +1,1 @@
+"""Who can help whom: proposals, pledges, and what becomes of them."""

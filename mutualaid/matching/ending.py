@@ -1,0 +1,129 @@
+"""How a match ends without a handover: declined, blocked, lapsed, withdrawn. What was held is free again at once."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from mutualaid.kit import audit, outbox
+from mutualaid.matching import store
+from mutualaid.matching.agreeing import held_lines
+from mutualaid.matching.records import OPEN, Match, WithdrawnBecause
+from mutualaid.matching.store import Pair
+from mutualaid.members import blocks
+
+
+async def decline(session: AsyncSession, match_id: str, *, by: str, now: datetime) -> Match:
+    """No, thank you: this pair never returns."""
+    pair = await store.lock_own(session, match_id, by)
+    pair.match.still_open(now)
+    await _decline(session, pair, by=by, now=now)
+    return pair.match
+
+
+async def _decline(session: AsyncSession, pair: Pair, *, by: str, now: datetime) -> None:
+    pair.match.decline(pair.match.side_of(by), now)
+    await ended(session, pair, actor=by, why="declined", now=now)
+
+
+async def block(session: AsyncSession, match_id: str, *, by: str, now: datetime) -> Match:
+    """Nothing more with this person: every match between the two ends, whatever posts it is about."""
+    match = await store.own(session, match_id, by)
+    whom = match.offer_author_id if match.side_of(by) == "need" else match.need_author_id
+    await blocks.block(session, by, whom, now)
+    await end_between(session, by, whom, now=now)
+    return await store.own(session, match_id, by)
+
+
+async def end_between(session: AsyncSession, by: str, whom: str, *, now: datetime) -> None:
+    """End what is live between two members, one of whom has blocked the other: open ones declined, agreed withdrawn."""
+    for pair in await store.lock_live(session, store.of_both(by, whom)):
+        if pair.match.state in OPEN:
+            await _decline(session, pair, by=by, now=now)
+        else:
+            await _withdraw(session, pair, because="blocked", actor=by, now=now)
+    await session.flush()
+
+
+async def lapse(session: AsyncSession, match_id: str, *, now: datetime) -> None:
+    """Its time is over, unless it was answered or prolonged meanwhile."""
+    pair = await store.lock(session, match_id)
+    if pair is not None and pair.match.state in OPEN and pair.match.expires_at <= now:
+        await lapse_locked(session, pair, now=now)
+
+
+async def lapse_locked(session: AsyncSession, pair: Pair, *, now: datetime) -> None:
+    """The same for a match whose posts are locked already."""
+    pair.match.lapse(now)
+    await ended(session, pair, actor=None, why="lapsed", now=now)
+
+
+async def withdraw_all(session: AsyncSession, post_id: str, *, now: datetime) -> int:
+    """A post has ended: its live matches with it. How many there were; doing it again finds none."""
+    pairs = await store.lock_live(session, store.of_post(post_id))
+    return await _withdraw_each(session, pairs, because="post_ended", actor=None, now=now)
+
+
+async def withdraw_for_member(
+    session: AsyncSession, member_id: str, *, because: WithdrawnBecause, actor: str | None, now: datetime
+) -> int:
+    """A member is suspended or erased: all their live matches end. How many there were.
+
+    Locks the member's own unfinished posts too, in one order with the others': call it before the transaction locks any
+    post itself.
+    """
+    also = await store.unfinished_posts(session, member_id)
+    pairs = await store.lock_live(session, store.of_member(member_id), also=also)
+    return await _withdraw_each(session, pairs, because=because, actor=actor, now=now)
+
+
+async def _withdraw_each(
+    session: AsyncSession, pairs: Sequence[Pair], *, because: WithdrawnBecause, actor: str | None, now: datetime
+) -> int:
+    for pair in pairs:
+        await _withdraw(session, pair, because=because, actor=actor, now=now)
+    await session.flush()
+    return len(pairs)
+
+
+async def _withdraw(
+    session: AsyncSession, pair: Pair, *, because: WithdrawnBecause, actor: str | None, now: datetime
+) -> None:
+    held = pair.match.state == "agreed"
+    pair.match.withdraw(because, now)
+    if held:
+        for line, wanted, given in held_lines(pair):
+            wanted.free_up(line.quantity)
+            given.free_up(line.quantity)
+    await ended(session, pair, actor=actor, why=because, now=now, cards_changed=held)
+
+
+async def ended(
+    session: AsyncSession,
+    pair: Pair,
+    *,
+    actor: str | None,
+    why: str,
+    now: datetime,
+    cards_changed: bool = False,
+    facts: audit.Facts | None = None,
+) -> None:
+    """What follows from every end: its audit row, word to both sides, and another look for the posts that go on.
+
+    A post whose own time was over and that only an agreement had kept is looked at by its clock instead.
+    """
+    match = pair.match
+    audit.note(
+        session,
+        actor=actor,
+        deed=f"match.{match.state}",
+        subject=match.id,
+        now=now,
+        facts={"why": why, **(facts or {})},
+    )
+    await outbox.enqueue(session, "match.ended", {"match": match.id, "why": why}, at=now)
+    for post in (pair.need, pair.offer):
+        if post.ended:
+            continue
+        job = "post.changed" if cards_changed else "match.look"
+        await outbox.enqueue(session, "post.due" if post.until <= now else job, {"post": post.id}, at=now)

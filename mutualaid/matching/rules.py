@@ -1,0 +1,251 @@
+"""Who can help whom: eligibility, amounts, cost. Arithmetic on frozen values, no clock; every refusal has a name.
+
+Distances are between shown cells, so that nothing observable tells more of a home than its cell does.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Final, Literal, Protocol
+
+from mutualaid.catalogue.rules import Item
+from mutualaid.kit import cells
+from mutualaid.posts.rules import Find, Handover, Kind, Window
+
+Refusal = Literal[
+    # of the two posts
+    "own_post",
+    "not_open",
+    "author_away",
+    "blocked",
+    "too_far",
+    "no_common_time",
+    "no_common_way",
+    # of a need's line and an offer's
+    "item_differs",
+    "item_refused",
+    "too_young",
+    "way_not_allowed",
+    "expires_too_soon",
+    "nothing_left",
+    "too_little",
+]
+FailReason = Literal["no_show", "unreachable", "changed_mind", "wrong_goods"]
+
+PROPOSALS_A_NEED: Final = 5  # open ones; pledges do not count
+CAP_COUNTS: Final = timedelta(days=7)
+OBJECTION: Final = timedelta(hours=24)
+_STANDS: Final = timedelta(hours=12)
+_STANDS_URGENT: Final = timedelta(hours=2)
+_WAITING: Final = (timedelta(hours=6), timedelta(hours=24), timedelta(hours=48))
+_YOUNGEST: Final = {"under_6": 0, "6_13": 6, "14_17": 14, "adult": 18, "60_plus": 60}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a post; `free` is what can still be promised of it."""
+
+    id: str
+    item: str
+    free: int
+    expires_on: date | None = None
+    substitutes: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """A post as matching sees it. `age_band` is the beneficiary's, as the author said it."""
+
+    id: str
+    author_id: str
+    author_here: bool
+    author_age_band: str | None
+    open: bool
+    cell: str
+    reach_km: int
+    ways: frozenset[Handover]
+    windows: tuple[Window, ...]
+    until: datetime
+    urgent: bool
+    since: datetime
+    for_other: bool
+    age_band: str | None
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What could change hands: so much of the offer's line for the need's. `item` is the one that is given."""
+
+    need_line: str
+    offer_line: str
+    item: str
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the rules say of a need and an offer: what could change hands, or every reason why nothing can."""
+
+    shares: tuple[Share, ...]
+    refusals: tuple[Refusal, ...]
+    distance_m: int
+
+    @property
+    def eligible(self) -> bool:
+        return bool(self.shares)
+
+    @property
+    def quantity(self) -> int:
+        return sum(share.quantity for share in self.shares)
+
+
+def judge(
+    need: Side, offer: Side, *, blocked: bool, find: Find, now: datetime, day_of: Callable[[datetime], date]
+) -> Verdict:
+    """Whether this offer can help this need, and with what. `day_of` tells the calendar date that expiry counts by."""
+    metres = cells.between_m(need.cell, offer.cell)
+    meeting = common_window(need, offer, now=now)
+    refusals = tuple(_pair_refusals(need, offer, blocked=blocked, meeting=meeting, metres=metres, now=now))
+    if refusals or meeting is None:
+        return Verdict((), refusals, metres)
+    shares, why = _share_out(need, offer, find=find, day=day_of(meeting.start))
+    return Verdict(shares, () if shares else why, metres)
+
+
+def _pair_refusals(
+    need: Side, offer: Side, *, blocked: bool, meeting: Window | None, metres: int, now: datetime
+) -> Iterator[Refusal]:
+    if need.author_id == offer.author_id:
+        yield "own_post"
+    if not all(side.open and side.until > now for side in (need, offer)):
+        yield "not_open"
+    if not (need.author_here and offer.author_here):
+        yield "author_away"
+    if blocked:
+        yield "blocked"
+    if metres > min(need.reach_km, offer.reach_km) * 1000:
+        yield "too_far"
+    if meeting is None:
+        yield "no_common_time"
+    if not need.ways & offer.ways:
+        yield "no_common_way"
+
+
+class Timed(Protocol):
+    """When somebody is there (empty: any time), and until when their post stands."""
+
+    @property
+    def windows(self) -> Sequence[Window]: ...
+    @property
+    def until(self) -> datetime: ...
+
+
+def common_window(need: Timed, offer: Timed, *, now: datetime) -> Window | None:
+    """The earliest stretch of time, from now on, in which both are there and both posts stand. No window: any time."""
+    last = min(need.until, offer.until)
+    any_time = (Window(now, last),)
+    stretches = (
+        Window(max(now, a.start, b.start), min(last, a.end, b.end))
+        for a in need.windows or any_time
+        for b in offer.windows or any_time
+    )
+    return min((w for w in stretches if w.start < w.end), key=lambda w: w.start, default=None)
+
+
+def _share_out(need: Side, offer: Side, *, find: Find, day: date) -> tuple[tuple[Share, ...], tuple[Refusal, ...]]:
+    """Amounts by line: the very item first, substitutes after it; of an item's packs the first to expire goes first."""
+    left = {line.id: line.free for line in offer.lines}
+    wanting = {line.id: line.free for line in need.lines}
+    packs = sorted(offer.lines, key=lambda line: line.expires_on or date.max)
+    shares: list[Share] = []
+    why: set[Refusal] = set()
+    for exact in (True, False):
+        for wanted in need.lines:
+            for given in packs:
+                if (given.item == wanted.item) is not exact:
+                    continue
+                refusal = line_refusal(need, wanted, given, common=need.ways & offer.ways, find=find, day=day)
+                amount = min(wanting[wanted.id], left[given.id])
+                refusal = refusal or _too_little(amount, wanting[wanted.id], find(given.item))
+                if refusal is not None:
+                    why.add(refusal)
+                    continue
+                wanting[wanted.id] -= amount
+                left[given.id] -= amount
+                shares.append(Share(wanted.id, given.id, given.item, amount))
+    return tuple(shares), tuple(sorted(why))
+
+
+def line_refusal(
+    need: Side, wanted: Line, given: Line, *, common: frozenset[Handover], find: Find, day: date
+) -> Refusal | None:
+    """Why this line of an offer cannot serve that line of the need, or None. `day`: the earliest handover."""
+    item = find(given.item)
+    if item is None or not item.listable:
+        return "item_refused"
+    if not _serves(wanted, item, find):
+        return "item_differs"
+    if item.min_age is not None and _youngest(need) < item.min_age:
+        return "too_young"
+    if item.handover != "any" and item.handover not in common:
+        return "way_not_allowed"
+    if given.expires_on is not None and given.expires_on < day + timedelta(days=item.course_days):
+        return "expires_too_soon"
+    return None
+
+
+def _serves(wanted: Line, given: Item, find: Find) -> bool:
+    if wanted.item == given.code:
+        return True
+    asked = find(wanted.item)
+    return (
+        wanted.substitutes
+        and asked is not None
+        and bool(asked.substitute_group)
+        and asked.substitute_group == given.substitute_group
+    )
+
+
+def _youngest(need: Side) -> int:
+    """The fewest years the beneficiary may have. Of somebody else's age nothing is taken for granted."""
+    band = need.age_band or (None if need.for_other else need.author_age_band or "adult")
+    return _YOUNGEST.get(band, 0) if band else 0
+
+
+def _too_little(amount: int, wanting: int, item: Item | None) -> Refusal | None:
+    """Amounts are whole units, so bottles and boxes go whole; what divides is not split below its least useful amount."""
+    if amount <= 0:
+        return "nothing_left"
+    if item is not None and item.divisible and amount < item.min_useful and amount < wanting:
+        return "too_little"
+    return None
+
+
+def substitutes_of(codes: Sequence[str], items: Sequence[Item]) -> frozenset[str]:
+    """The codes of all items that share a non-empty substitute group with one of these; without these themselves."""
+    groups = {item.substitute_group for item in items if item.code in codes and item.substitute_group}
+    return frozenset(item.code for item in items if item.substitute_group in groups and item.code not in codes)
+
+
+def cost(need: Side, verdict: Verdict, *, rounds: int, now: datetime) -> tuple[int, ...]:
+    """What is proposed first: the lowest. Urgent needs, pairs that have not let a proposal lapse, those who have waited
+    a class longer, the shorter way in metres, the larger amount. `rounds`: how often the pair was proposed before.
+    """
+    return (0 if need.urgent else 1, rounds, -_waiting_class(need.since, now), verdict.distance_m, -verdict.quantity)
+
+
+def _waiting_class(since: datetime, now: datetime) -> int:
+    """How long somebody has waited, in four classes: under 6 hours, a day, two days, longer."""
+    return sum(now - since >= threshold for threshold in _WAITING)
+
+
+def stands_until(need: Side, offer: Side, *, now: datetime) -> datetime:
+    """When a proposal lapses: after two hours where it is urgent, else twelve, and with the first of both posts."""
+    stands = _STANDS_URGENT if need.urgent else _STANDS
+    return min(now + stands, need.until, offer.until)
+
+
+def other(kind: Kind) -> Kind:
+    """The kind of post that a post is matched with."""
+    return "offer" if kind == "need" else "need"
