@@ -1,6 +1,6 @@
 """publish, amend, confirm, resolve, withdraw, expire, report: each one transaction's deed with its audit and job rows."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,6 +13,7 @@ from mutualaid.kit.database import new_id
 from mutualaid.kit.errors import FieldError, Invalid
 from mutualaid.kit.sealing import DataKey
 from mutualaid.kit.texts import N_
+from mutualaid.members import store as members
 from mutualaid.members.records import Principal
 from mutualaid.posts import rules, store
 from mutualaid.posts.drafts import LineAmendment, LineDraft, PostAmendment, PostDraft, ReportDraft, WindowDraft
@@ -100,8 +101,10 @@ def _line(position: int, line: LineDraft) -> PostLine:
 async def _review(
     session: AsyncSession, author_id: str, *, urgent: bool, doubtful: bool, now: datetime
 ) -> HiddenBy | None:
-    if urgent and await store.urgent_since(session, author_id, now):
-        return "urgent_review"
+    if urgent:
+        await members.get_locked(session, author_id)  # two urgent posts at once must not overlook each other
+        if await store.urgent_since(session, author_id, now):
+            return "urgent_review"
     return "note_review" if doubtful else None
 
 
@@ -125,13 +128,15 @@ async def amend(
     now: datetime,
 ) -> Post:
     """Change one's own post. A changed note that a moderator had approved, or a doubtful one, hides it until reviewed."""
+    if change.urgency == "urgent":
+        await members.get_locked(session, by.id)  # before the post, as everywhere
     post = await store.get_own(session, post_id, by.id)
+    if wrong := [*_line_errors(post, change.lines or [], catalogue), *_way_errors(post, change, catalogue)]:
+        raise Invalid(wrong)
     post.still_going()
-    _amend_lines(post, change.lines or [], catalogue)
-    if change.handover is not None and (
-        refused := list(rules.handover_errors(change.handover, post.lines, catalogue.get))
-    ):
-        raise Invalid(refused)
+    for line_change in change.lines or []:
+        if line := post.line(line_change.id):
+            line.set_quantity(line_change.quantity)
     review: HiddenBy | None = None
     if change.note is not None:
         cleaned = scrubbing.scrub(change.note)
@@ -158,18 +163,21 @@ async def amend(
     return post
 
 
-def _amend_lines(post: Post, changes: Sequence[LineAmendment], catalogue: Catalogue) -> None:
-    wrong = []
+def _line_errors(post: Post, changes: Sequence[LineAmendment], catalogue: Catalogue) -> Iterator[FieldError]:
+    """Lines of other posts, and amounts that bring the post over an item's cap, its other lines counted."""
+    amounts = {line.id: line.quantity for line in post.lines} | {change.id: change.quantity for change in changes}
     for n, change in enumerate(changes):
         if (line := post.line(change.id)) is None:
-            wrong.append(FieldError(f"lines.{n}.id", "line_unknown", N_("This line is not part of the post.")))
-        elif (item := catalogue.get(line.item)) and change.quantity > item.most(post.kind):
-            wrong.append(rules.over_cap(f"lines.{n}.quantity", item, post.kind))
-    if wrong:
-        raise Invalid(wrong)
-    for change in changes:
-        if line := post.line(change.id):
-            line.set_quantity(change.quantity)
+            yield FieldError(f"lines.{n}.id", "line_unknown", N_("This line is not part of the post."))
+            continue
+        total = sum(amounts[other.id] for other in post.lines if other.item == line.item)
+        if (item := catalogue.get(line.item)) and change.quantity > line.quantity and total > item.most(post.kind):
+            yield rules.over_cap(f"lines.{n}.quantity", item, post.kind)
+
+
+def _way_errors(post: Post, change: PostAmendment, catalogue: Catalogue) -> Iterator[FieldError]:
+    if change.handover is not None:
+        yield from rules.handover_errors(change.handover, post.lines, catalogue.get)
 
 
 async def confirm(session: AsyncSession, post_id: str, *, by: Principal, now: datetime) -> Post:

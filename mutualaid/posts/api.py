@@ -16,9 +16,9 @@ from mutualaid.posts import actions, placing, plaza, reading, wire
 from mutualaid.posts.checking import Checker
 from mutualaid.posts.drafts import PostAmendment, PostDraft, ReportDraft, ResolveDraft
 from mutualaid.posts.errors import AgeNotAllowed, AlreadyReported, OwnPost, PostNotOpen, QuantityHeld
-from mutualaid.posts.needs import consents_for, doubtful
+from mutualaid.posts.needs import consents_for, consents_for_change, doubtful
 from mutualaid.posts.records import Post
-from mutualaid.posts.wire import CrsQuery, PageQuery, PlazaQuery, PostList, PostView, Reported, Stats
+from mutualaid.posts.wire import CrsQuery, OwnQuery, PlazaQuery, PostList, PostView, Reported, Stats
 from mutualaid.services import of
 
 
@@ -27,14 +27,14 @@ async def create(request: Request) -> Response:
     services, author, now = of(request), request.user, clock.now()
     checker = await Checker.at_door(services, language(request))
     draft = await read(request, PostDraft, check=checker.draft)
+    assert checker.placed is not None
     await consents.require(services.database, author.id, consents_for(draft, checker.catalogue))
     may_act(author)
-    placed = await placing.locate(services, draft)
     unsure = await doubtful(services, draft.note)
     key = await services.keys.get(author.id)
     async with deed(request) as d:
         crowd_k = services.settings.crowd_k
-        where = await placing.show(d.session, placed, member_id=author.id, key=key, crowd_k=crowd_k, now=now)
+        where = await placing.show(d.session, checker.placed, member_id=author.id, key=key, crowd_k=crowd_k, now=now)
         catalogue = checker.catalogue
         post = await actions.publish(
             d.session, draft, author=author, where=where, doubtful=unsure, catalogue=catalogue, now=now
@@ -73,11 +73,11 @@ def _list(request: Request, page: reading.Page, checker: Checker, *, crs: Crs) -
 async def list_own(request: Request) -> Response:
     """One's own posts in every state, newest first."""
     services = of(request)
-    asked = await query(request, PageQuery)
+    asked = await query(request, OwnQuery)
     checker = await Checker.at_door(services, language(request))
     async with services.database.reading() as session:
         page = await reading.read_own(session, services.ring, asked, request.user.id)
-    return answer(_list(request, page, checker, crs="wgs84"))
+    return answer(_list(request, page, checker, crs=asked.crs))
 
 
 async def show(request: Request) -> Response:
@@ -98,6 +98,7 @@ async def amend(request: Request) -> Response:
     services = of(request)
     checker = await Checker.at_door(services, language(request))
     change = await read(request, PostAmendment, check=checker.amendment)
+    await consents.require(services.database, request.user.id, consents_for_change(change))
     may_act(request.user)
     unsure = await doubtful(services, change.note or "")
     async with deed(request) as d:
@@ -182,7 +183,7 @@ ENDPOINTS = (
         limit="read",
     ),
     Endpoint(
-        "GET", "/api/v1/me/posts", list_own, SIGNED_IN, {200: PostList}, "One's own posts", query=PageQuery, tag="posts"
+        "GET", "/api/v1/me/posts", list_own, SIGNED_IN, {200: PostList}, "One's own posts", query=OwnQuery, tag="posts"
     ),
     Endpoint("GET", _POST, show, PUBLIC, {200: PostView}, "One post", query=CrsQuery, tag="posts", limit="read"),
     Endpoint(
@@ -193,7 +194,7 @@ ENDPOINTS = (
         {200: PostView},
         "Change one's own post",
         body=PostAmendment,
-        problems=(PostNotOpen, QuantityHeld, Suspended, ProviderUnavailable),
+        problems=(ConsentNeeded, PostNotOpen, QuantityHeld, Suspended, ProviderUnavailable),
         tag="posts",
         replayable=True,
     ),

@@ -7,7 +7,7 @@ from datetime import datetime
 from mutualaid.catalogue import snapshot
 from mutualaid.catalogue.snapshot import Catalogue
 from mutualaid.kit import clock
-from mutualaid.kit.errors import FieldError
+from mutualaid.kit.errors import FieldError, Invalid
 from mutualaid.kit.texts import N_, Language
 from mutualaid.posts import placing, rules
 from mutualaid.posts.drafts import PostAmendment, PostDraft, WindowDraft
@@ -16,14 +16,15 @@ from mutualaid.regions import store as regions
 from mutualaid.services import Services
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Checker:
-    """What the checks need, gathered at the door."""
+    """What the checks need, gathered at the door; and, once a draft was found right, where it lies."""
 
     services: Services
     catalogue: Catalogue
     language: Language
     now: datetime
+    placed: placing.Placed | None = None
 
     @classmethod
     async def at_door(cls, services: Services, language: Language) -> "Checker":
@@ -41,8 +42,11 @@ class Checker:
             *rules.window_errors(_windows(draft.available), now=self.now),
             *placing.place_errors(draft),
         ]
-        async with self.services.database.reading() as session:
-            return [*found, *await placing.border_errors(session, draft)]
+        try:
+            self.placed = await placing.locate(self.services, draft)
+        except Invalid as refusal:
+            found += refusal.fields
+        return found
 
     async def amendment(self, change: PostAmendment) -> Sequence[FieldError]:
         """A change of one's own post; what depends on the post itself is checked with it."""
@@ -58,12 +62,12 @@ class Checker:
             found.append(FieldError("item", "item_unknown", N_("This item is not in the catalogue.")))
         if query.group is not None and query.group not in self.catalogue.groups():
             found.append(FieldError("group", "group_unknown", N_("There is no such group.")))
-        if query.near is None and query.sort == "distance":
-            found.append(FieldError("sort", "near_needed", N_("Distance needs a place: please give near.")))
-        if query.near is None and query.within_km is not None:
-            found.append(FieldError("within_km", "near_needed", N_("Distance needs a place: please give near.")))
         if query.near is not None:
             found += placing.box_errors("near", *near_point(query.near))
+        elif "near" not in query.model_fields_set:
+            asking = [("sort", query.sort == "distance"), ("within_km", query.within_km is not None)]
+            needed = N_("Distance needs a place: please give near.")
+            found += [FieldError(name, "near_needed", needed) for name, asked in asking if asked]
         if query.region is not None:
             async with self.services.database.reading() as session:
                 if await regions.get(session, query.region) is None:

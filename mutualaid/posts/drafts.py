@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, WithJsonSchema, model_validator
 
 from mutualaid.kit.coordinates import Crs
 from mutualaid.kit.fields import Day, Draft, Float, FreeText, Int, Moment, Text, refuse
@@ -27,10 +27,10 @@ class LineDraft(Draft):
 
 
 class PlaceDraft(Draft):
-    """A point in degrees, in the datum it was taken in."""
+    """A point in degrees, in the datum it was taken in. `placing` looks at the bounds: it knows what is merely exchanged."""
 
-    lat: Annotated[Float, Field(ge=-90, le=90)]
-    lng: Annotated[Float, Field(ge=-180, le=180)]
+    lat: Annotated[Float, WithJsonSchema({"type": "number", "minimum": -90, "maximum": 90})]
+    lng: Annotated[Float, WithJsonSchema({"type": "number", "minimum": -180, "maximum": 180})]
     crs: Crs = "wgs84"
 
 
@@ -55,9 +55,9 @@ class PostDraft(Draft):
     address: Annotated[Text, Field(min_length=1, max_length=120)] | None = None
     urgency: Urgency = "normal"
     until: Moment | None = None
-    available: Annotated[list[WindowDraft], Field(max_length=7)] = Field(default_factory=list)
+    available: Annotated[list[WindowDraft], Field(max_length=7)] = Field([])
     reach_km: Reach = 10
-    handover: Ways = Field(default_factory=lambda: ["pickup"])
+    handover: Ways = Field(["pickup"])
     contact: Contact | None = None
     for_other: bool = False
     beneficiary_age_band: AgeBand | None = None

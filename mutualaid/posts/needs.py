@@ -3,7 +3,7 @@
 from mutualaid.catalogue.snapshot import Catalogue
 from mutualaid.kit.scrubbing import scrub
 from mutualaid.members.consent_texts import Purpose
-from mutualaid.posts.drafts import PostDraft
+from mutualaid.posts.drafts import PostAmendment, PostDraft
 from mutualaid.posts.rules import default_contact
 from mutualaid.services import Services
 
@@ -18,6 +18,11 @@ def consents_for(draft: PostDraft, catalogue: Catalogue) -> list[Purpose]:
     if draft.place is not None:
         found.append("precise_location")
     return found
+
+
+def consents_for_change(change: PostAmendment) -> list[Purpose]:
+    """The purposes that a change of one's own post calls for anew: numbers may be asked for from now on."""
+    return ["phone_masking"] if change.contact not in (None, "words") else []
 
 
 async def doubtful(services: Services, text: str) -> bool:

@@ -55,39 +55,35 @@ def box_errors(field: str, lat: float, lng: float) -> Iterator[FieldError]:
         yield FieldError(field, "outside_china", N_("This place is not in China."))
 
 
-async def border_errors(session: AsyncSession, draft: PostDraft) -> list[FieldError]:
-    """What only the regions know: a point outside every district, a code that does not exist."""
+async def locate(services: Services, draft: PostDraft) -> Placed | None:
+    """The point that a draft speaks of; None where it says too little, or what `place_errors` has named.
+
+    Asks the regions, and the geocoder for an address. Raises `Invalid`: a point outside every district, a region that
+    does not exist or is no district, an address that is not found.
+    """
     if draft.place is not None:
-        return await _outside(session, draft.place)
-    if draft.region is not None:
-        region = await regions.get(session, draft.region)
-        if region is None:
-            return [FieldError("region", "region_unknown", N_("There is no such region."))]
-        if not region.is_district:
-            return [FieldError("region", "region_not_district", N_("Please choose a district or county."))]
-    return []
-
-
-async def _outside(session: AsyncSession, place: PlaceDraft) -> list[FieldError]:
-    if place.lat is None or place.lng is None or place.crs is None or not in_china_box(place.lat, place.lng):
-        return []
-    try:
-        await regions.require_at(session, *to_wgs84(place.lat, place.lng, place.crs), field="place.lat")
-    except Invalid as refusal:
-        return refusal.fields
-    return []
-
-
-async def locate(services: Services, draft: PostDraft) -> Placed:
-    """The point that a valid draft speaks of; asks the geocoder where it gives an address."""
-    if draft.place is not None:
-        return Placed(to_wgs84(draft.place.lat, draft.place.lng, draft.place.crs), exact=True)
+        return await _at(services, draft.place)
+    if draft.region is None:
+        return None
     async with services.database.reading() as session:
-        region = await regions.require(session, draft.region or "", field="region")
-    found = await services.geocoding.geocode(region.code, region.path, draft.address or "", inner_point=region.inner)
+        region = await regions.require(session, draft.region, field="region")
+    if not region.is_district:
+        raise Invalid([FieldError("region", "region_not_district", N_("Please choose a district or county."))])
+    if draft.address is None:
+        return None
+    found = await services.geocoding.geocode(region.code, region.path, draft.address, inner_point=region.inner)
     if found is None:
         raise Invalid([FieldError("address", "address_not_found", N_("This address was not found; please check it."))])
     return Placed(to_wgs84(found.lat, found.lng, found.crs), exact=found.exact)
+
+
+async def _at(services: Services, place: PlaceDraft) -> Placed | None:
+    if place.lat is None or place.lng is None or place.crs is None or not in_china_box(place.lat, place.lng):
+        return None
+    point = to_wgs84(place.lat, place.lng, place.crs)
+    async with services.database.reading() as session:
+        await regions.require_at(session, *point, field="place.lat")
+    return Placed(point, exact=True)
 
 
 async def show(

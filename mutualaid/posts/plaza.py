@@ -132,13 +132,11 @@ def _older(created_at: datetime, post_id: str) -> ColumnElement[bool]:
 async def urgent(
     session: AsyncSession, filters: Filters, *, after: tuple[int, datetime, str] | None, limit: int
 ) -> list[Card]:
-    """Urgent ones first, among equals whoever has waited longest: (urgent ? 0 : 1, created_at, id) ascending."""
+    """Urgent ones first, then as `newest`; `after` begins with 0 for an urgent post, 1 for another."""
     rank = case((Post.urgency == "urgent", 0), else_=1)
-    query = _cards().where(*shown(filters)).order_by(rank, Post.created_at, Post.id).limit(limit)
+    query = _cards().where(*shown(filters)).order_by(rank, Post.created_at.desc(), Post.id).limit(limit)
     if after is not None:
-        ranked, created_at, post_id = after
-        younger = or_(Post.created_at > created_at, and_(Post.created_at == created_at, Post.id > post_id))
-        query = query.where(or_(rank > ranked, and_(rank == ranked, younger)))
+        query = query.where(or_(rank > after[0], and_(rank == after[0], _older(*after[1:]))))
     return await _with_lines(session, (await session.execute(query)).all())
 
 

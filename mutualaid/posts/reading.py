@@ -16,7 +16,7 @@ from mutualaid.posts.checking import near_point
 from mutualaid.posts.drafts import Sort
 from mutualaid.posts.plaza import Card, Filters
 from mutualaid.posts.records import Post
-from mutualaid.posts.wire import PageQuery, PlazaQuery, Stats
+from mutualaid.posts.wire import OwnQuery, PlazaQuery, Stats
 from mutualaid.regions.rules import code_range
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -108,7 +108,7 @@ def _moment(micros: int) -> datetime:
     return _EPOCH + timedelta(microseconds=micros)
 
 
-async def read_own(session: AsyncSession, ring: KeyRing, query: PageQuery, member_id: str) -> Page:
+async def read_own(session: AsyncSession, ring: KeyRing, query: OwnQuery, member_id: str) -> Page:
     """One's own posts in every state, newest first."""
     bound = f"own-posts|{member_id}"
     found = await plaza.own(session, member_id, after=_after_time(ring, bound, query.cursor), limit=query.limit + 1)

@@ -138,6 +138,12 @@ class PageQuery(Query):
     cursor: Cursor | None = None
 
 
+class OwnQuery(PageQuery):
+    """One's own posts, places in the datum asked for."""
+
+    crs: Crs = "wgs84"
+
+
 class CrsQuery(Query):
     """The datum that places are answered in."""
 
