@@ -37,8 +37,12 @@ async def get(session: AsyncSession, member_id: str) -> Member:
 
 
 async def get_locked(session: AsyncSession, member_id: str) -> Member:
-    """The same, and nobody else changes this member, or what hangs on them, until this transaction ends."""
-    statement = select(Member).where(Member.id == member_id, Member.status.in_(PRESENT)).with_for_update()
+    """The same, and nobody else changes this member, or what hangs on them, until this transaction ends.
+
+    Rows that merely refer to the member (`FOR KEY SHARE`) do not wait for it.
+    """
+    present = select(Member).where(Member.id == member_id, Member.status.in_(PRESENT))
+    statement = present.with_for_update(key_share=True)
     found = await session.scalar(statement.execution_options(populate_existing=True))
     if found is None:
         raise NotFound
