@@ -15,7 +15,9 @@ from collections import defaultdict, deque
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
+
+from mutualaid.kit.phones import Phone
 
 REMEMBERED = 20  # letters kept in memory for each address: what a page may show
 
@@ -33,6 +35,15 @@ class Letter:
 
     def __repr__(self) -> str:
         return "Letter(…)"
+
+
+@runtime_checkable
+class Showing(Protocol):
+    """A maker that can show what it would have sent: the fakes, so that pages in test mode may."""
+
+    async def recent(self, to: Phone, *, limit: int = 5) -> list[Letter]:
+        """The last letters to one phone, newest first."""
+        ...
 
 
 def stamp(at: datetime) -> str:

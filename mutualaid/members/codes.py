@@ -82,6 +82,13 @@ async def addressee(services: Services, challenge_id: str, sealed: bytes) -> Pho
     return Phone(sealing.unseal_text(vault, sealed, table=_TABLE, column="phone", row=challenge_id))
 
 
+async def pending(services: Services, challenge_id: str) -> tuple[Phone, datetime] | None:
+    """The phone that a challenge was asked for, and when; None once it is used or swept away."""
+    async with services.database.reading() as session:
+        row = await session.get(Challenge, challenge_id)
+    return None if row is None else (await addressee(services, row.id, row.phone), row.made_at)
+
+
 async def spend(session: AsyncSession, proof: Proof) -> None:
     """Use the challenge up in the deed's transaction; `ChallengeEnded` for everyone but the first."""
     gone = await session.execute(

@@ -63,6 +63,11 @@ def masked_name(legal_name: str) -> str:
     return surname + "**"
 
 
+def session_ends(ends_at: datetime, last_seen_at: datetime) -> datetime:
+    """When a session ends if it is not used again: too old, or too long unused."""
+    return min(ends_at, last_seen_at + SESSION_IDLE)
+
+
 def step_up_lasts(role: str) -> timedelta:
     """How long a step-up counts: a working day for staff, one deed's time for others."""
     return _STEP_UP_STAFF if role in STAFF else _STEP_UP

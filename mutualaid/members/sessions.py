@@ -135,7 +135,7 @@ async def _touch(services: Services, session_id: str) -> None:
 
 def expires_at(row: SessionRow) -> datetime:
     """When the session ends if it is not used again."""
-    return min(row.ends_at, row.last_seen_at + rules.SESSION_IDLE)
+    return rules.session_ends(row.ends_at, row.last_seen_at)
 
 
 async def begin(session: AsyncSession, member_id: str, *, channel: str, now: datetime) -> tuple[str, SessionRow]:

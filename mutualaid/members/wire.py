@@ -12,7 +12,7 @@ from mutualaid.kit.phones import PhoneRejected, RejectedBecause
 from mutualaid.kit.texts import N_, Language
 from mutualaid.members import rules
 from mutualaid.members.consent_texts import ConsentText, Purpose
-from mutualaid.members.records import Consent, Member
+from mutualaid.members.records import Consent, Member, Principal, SessionRow
 from mutualaid.members.rules import RealName, Role
 
 PHONE_REFUSED: dict[RejectedBecause, str] = {
@@ -170,6 +170,18 @@ class SessionView(View):
     last_seen_at: Moment
     expires_at: Moment
     stepped_up_until: Moment | None
+
+    @classmethod
+    def of(cls, row: SessionRow, caller: Principal) -> "SessionView":
+        return cls(
+            id=row.id,
+            current=row.id == caller.session_id,
+            channel=row.channel,
+            signed_in_at=row.signed_in_at,
+            last_seen_at=row.last_seen_at,
+            expires_at=rules.session_ends(row.ends_at, row.last_seen_at),
+            stepped_up_until=row.stepped_up_until,
+        )
 
 
 class SessionList(View):

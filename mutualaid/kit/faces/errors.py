@@ -46,7 +46,7 @@ def or_again(template: str, *, but: tuple[type[AidError], ...] = (), **context: 
     """
     try:
         yield
-    except (NotSignedIn, *but):
-        raise
     except AidError as error:
+        if isinstance(error, (NotSignedIn, *but)):
+            raise
         raise Again(template, error, context) from error
