@@ -37,6 +37,7 @@ def build_app(settings: Settings, *, with_worker: bool = False, services: Servic
         exception_handlers=trouble.HANDLERS,
         middleware=[Middleware(Shell, settings=settings)],
     )
+    app.router.redirect_slashes = False  # one address for one thing
     app.state.endpoints = routes.endpoints(settings)
     return app
 

@@ -4,7 +4,7 @@ import time
 from collections.abc import MutableMapping
 from typing import Any
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mutualaid import trouble
@@ -14,6 +14,7 @@ from mutualaid.kit.settings import Settings
 
 MOST_BODY = 64 * 1024
 ALWAYS_ANSWERED = frozenset({"/healthz", "/readyz", "/metrics"})
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _HEADERS = [
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"same-origin"),
@@ -61,13 +62,17 @@ class Shell:
             if started:
                 raise
             await trouble.as_answer(Request(scope), error)(scope, receive, send_with_headers)
+        except ClientDisconnect:
+            return  # nobody is there to be told
         except Exception as fault:  # the last word: whatever nobody expected is a logged 500 without details
             if started:
                 raise
             await trouble.unexpected(Request(scope), fault)(scope, receive, send_with_headers)
         finally:
             route = getattr(scope.get("route"), "path", "unknown")
-            metrics.REQUESTS.labels(scope["method"], route, str(status)).inc()
+            metrics.REQUESTS.labels(
+                scope["method"] if scope["method"] in _METHODS else "other", route, str(status)
+            ).inc()
             metrics.SECONDS.labels(route).observe(time.monotonic() - began)
 
 

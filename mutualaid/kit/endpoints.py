@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from mutualaid.kit import errors
 from mutualaid.kit.errors import AidError
+from mutualaid.kit.idempotency import IdempotencyMismatch
 from mutualaid.kit.policies import Policy
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -20,9 +21,10 @@ Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 class Endpoint:
     """One row of the table in `routes.py`.
 
-    `body` and `query` are the models the handler reads with; a door without them takes none. `answers` maps each success
-    status to its view (None: no content). `problems` are the errors particular to this door; what every door may answer
-    is added by `all_problems`. `replayable`: takes an `Idempotency-Key`. `limit` names a group of the rate limits.
+    `body` and `query` are the models the handler reads with; a door without them takes none. `optional`: the body may be
+    left out. `answers` maps each success status to its view (None: no content). `problems` are the errors particular to
+    this door; what every door may answer is added by `all_problems`. `replayable`: takes an `Idempotency-Key`. `limit`
+    names a group of the rate limits.
     """
 
     method: Method
@@ -35,6 +37,7 @@ class Endpoint:
     query: type[BaseModel] | None = None
     problems: tuple[type[AidError], ...] = ()
     tag: str = ""
+    optional: bool = False
     replayable: bool = False
     limit: str | None = None
     in_document: bool = True
@@ -58,6 +61,8 @@ class Endpoint:
             found += [errors.Malformed, errors.UnsupportedType, errors.TooLarge]
         if self.path_names:
             found.append(errors.NotFound)
+        if self.replayable:
+            found.append(IdempotencyMismatch)
         if self.limit or self.policy.signed_in:
             found.append(errors.TooMany)
         return list(dict.fromkeys(found))

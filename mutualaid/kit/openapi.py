@@ -54,7 +54,7 @@ def _operation(e: Endpoint, refs: Any, definitions: dict[str, Any], statuses: di
     }
     if e.body is not None:
         operation["requestBody"] = {
-            "required": True,
+            "required": not e.optional,
             "content": {"application/json": {"schema": refs[(e.body, "validation")]}},
         }
     return operation
@@ -69,7 +69,8 @@ def _parameters(e: Endpoint, refs: Any, definitions: dict[str, Any]) -> list[dic
         schema = definitions[refs[(e.query, "validation")]["$ref"].rsplit("/", 1)[1]]
         required = schema.get("required", [])
         found += [
-            {"name": n, "in": "query", "required": n in required, "schema": s} for n, s in schema["properties"].items()
+            {"name": n, "in": "query", "required": n in required, "schema": _without_null(s)}
+            for n, s in schema["properties"].items()
         ]
     if e.replayable:
         found.append(
@@ -81,6 +82,15 @@ def _parameters(e: Endpoint, refs: Any, definitions: dict[str, Any]) -> list[dic
             }
         )
     return found
+
+
+def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """A parameter that is not there is absent: a query string has no null."""
+    options = [option for option in schema.get("anyOf", []) if option != {"type": "null"}]
+    if len(options) != 1:
+        return schema
+    told: dict[str, Any] = {key: value for key, value in schema.items() if key not in ("anyOf", "default")}
+    return {**told, **options[0]}
 
 
 def _responses(e: Endpoint, refs: Any, statuses: dict[str, int]) -> dict[str, Any]:
