@@ -80,7 +80,7 @@ async def publish(
         await hide(session, post, by=why, actor=None, now=now)
     else:
         await outbox.enqueue(session, "post.published", {"post": post.id}, at=now)
-    await _plan_expiry(session, post)
+    await _plan_expiry(session, post, now=now)
     return post
 
 
@@ -108,9 +108,12 @@ async def _review(
     return "note_review" if doubtful else None
 
 
-async def _plan_expiry(session: AsyncSession, post: Post) -> None:
-    key = f"post.due:{post.id}:{post.until.isoformat()}"
-    await outbox.enqueue(session, "post.due", {"post": post.id}, at=post.until, key=key)
+async def _plan_expiry(session: AsyncSession, post: Post, *, now: datetime) -> None:
+    due, warned = post.until, post.until - rules.EXPIRY_WARNED
+    await outbox.enqueue(session, "post.due", {"post": post.id}, at=due, key=f"post.due:{post.id}:{due.isoformat()}")
+    if warned > now:  # nobody is warned of what they have just chosen
+        key = f"post.expiring:{post.id}:{due.isoformat()}"
+        await outbox.enqueue(session, "post.expiring", {"post": post.id}, at=warned, key=key)
 
 
 def _stored(windows: Sequence[WindowDraft]) -> list[list[str]]:
@@ -155,7 +158,7 @@ async def amend(
     fields = ",".join(sorted(change.model_fields_set))
     audit.note(session, actor=by.id, deed="post.amended", subject=post.id, now=now, facts={"fields": fields})
     if change.until is not None:
-        await _plan_expiry(session, post)
+        await _plan_expiry(session, post, now=now)
     if review and post.state == "open":
         await hide(session, post, by=review, actor=None, now=now)
     else:
@@ -178,6 +181,13 @@ def _line_errors(post: Post, changes: Sequence[LineAmendment], catalogue: Catalo
 def _way_errors(post: Post, change: PostAmendment, catalogue: Catalogue) -> Iterator[FieldError]:
     if change.handover is not None:
         yield from rules.handover_errors(change.handover, post.lines, catalogue.get)
+
+
+async def set_contact(session: AsyncSession, post: Post, contact: rules.Contact, *, actor: str, now: datetime) -> None:
+    """Who may ask for a number changes with a consent."""
+    if post.contact != contact:
+        post.contact = contact
+        audit.note(session, actor=actor, deed="post.amended", subject=post.id, now=now, facts={"fields": "contact"})
 
 
 async def confirm(session: AsyncSession, post_id: str, *, by: Principal, now: datetime) -> Post:
@@ -231,7 +241,7 @@ async def _ended(
     session: AsyncSession, post: Post, deed: str, *, actor: str | None, now: datetime, facts: audit.Facts | None = None
 ) -> None:
     audit.note(session, actor=actor, deed=deed, subject=post.id, now=now, facts=facts)
-    await outbox.enqueue(session, "post.ended", {"post": post.id}, at=now)
+    await outbox.enqueue(session, "post.ended", {"post": post.id, "by": actor or ""}, at=now)
 
 
 async def hide(session: AsyncSession, post: Post, *, by: HiddenBy, actor: str | None, now: datetime) -> None:

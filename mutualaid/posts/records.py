@@ -100,8 +100,10 @@ class Post(Base):
         self._become("closed", now)
 
     def hide(self, by: HiddenBy, now: datetime) -> None:
-        """Off the plaza for now; one that is hidden already stays hidden for its first reason."""
+        """Off the plaza for now; one that is hidden already stays so for its first reason, unless a moderator rules."""
         if self.state == "hidden":
+            if by == "moderator":
+                self.hidden_by = by
             return
         self._become("hidden", now)
         self.hidden_by, self.hidden_at = by, now

@@ -22,6 +22,7 @@ STAYS = timedelta(hours=72)
 STAYS_MOST = timedelta(days=14)
 URGENT_PAUSE = timedelta(days=7)
 REPORTERS_THAT_HIDE = 3
+EXPIRY_WARNED = timedelta(hours=6)
 AGREED_DEFERS_EXPIRY = timedelta(hours=24)
 HIDDEN_STILL_ROUTES = timedelta(hours=24)
 

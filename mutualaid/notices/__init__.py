@@ -1,0 +1,1 @@
+"""Telling members: the inbox of each, and a text message for what cannot wait."""
