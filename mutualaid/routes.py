@@ -83,6 +83,7 @@ def _api_door(endpoint: Endpoint) -> Any:
     """Who is it, may they enter, how often; then what a door that takes nothing refuses; then the handler."""
 
     async def enter(request: Request) -> Response:
+        request.state.replayable = endpoint.replayable
         request.scope["user"] = caller = await caller_of(request)
         endpoint.policy.admit(caller)
         await gate.admit(request, endpoint, caller)

@@ -10,7 +10,7 @@ import hmac
 import json
 import os
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy import BigInteger, Index, LargeBinary, Text, bindparam, func, select, text, update
@@ -19,7 +19,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from mutualaid.kit.clock import sql_now
 from mutualaid.kit.database import RING, Base, Database, Instant, new_id
-from mutualaid.kit.ring import KeyRing
+from mutualaid.kit.ring import KeyRing, KeyUnknown
 
 Facts = dict[str, str | int | bool | None]
 _GENESIS = bytes(32)
@@ -46,9 +46,17 @@ class AuditRow(Base):
     __table_args__ = (Index("ix_audit_rows_unsealed", "number", "at"), Index("ix_audit_rows_at_id", "at", "id"))
 
     def own_mac(self, ring: KeyRing) -> bytes:
-        moment = self.at.isoformat(timespec="microseconds")
+        """What `mac` must be. Raises `KeyUnknown` for a key version that never was."""
+        moment = self.at.astimezone(UTC).isoformat(timespec="microseconds")
         body = json.dumps([self.id, moment, self.actor, self.deed, self.subject, self.facts], ensure_ascii=True)
         return hmac.new(ring.at("audit", self.key_version), body.encode(), hashlib.sha256).digest()
+
+    def holds(self, ring: KeyRing) -> bool:
+        """Whether the row is as it was written."""
+        try:
+            return hmac.compare_digest(self.mac, self.own_mac(ring))
+        except KeyUnknown:
+            return False
 
 
 def note(
@@ -70,8 +78,13 @@ def note(
 
 
 def _next_link(ring: KeyRing, version: int, previous: bytes, number: int, mac: bytes) -> bytes:
-    body = previous + number.to_bytes(8, "big") + mac
-    return hmac.new(ring.at("audit", version), body, hashlib.sha256).digest()
+    try:
+        key = ring.at("audit", version)
+    except (
+        KeyUnknown
+    ):  # somebody altered the row: it is chained all the same, so that the sealer goes on, and named later
+        key = _GENESIS
+    return hmac.new(key, previous + number.to_bytes(8, "big") + mac, hashlib.sha256).digest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +100,9 @@ async def seal(database: Database, ring: KeyRing, heads: Path) -> int:
     async with database.reading() as session:
         if await session.scalar(select(AuditRow.id).where(AuditRow.number.is_(None)).limit(1)) is None:
             return 0
-    sealed = 0
-    while batch := await _seal_batch(database, ring, heads):
+    sealed = batch = await _seal_batch(database, ring, heads)
+    while batch == _BATCH:
+        batch = await _seal_batch(database, ring, heads)
         sealed += batch
     return sealed
 
@@ -109,16 +123,16 @@ async def _seal_batch(database: Database, ring: KeyRing, heads: Path) -> int:
             number = head.number + 1
             head = Head(number, _next_link(ring, row.key_version, head.link, number, row.mac))
             links.append({"row": row.id, "number": head.number, "link": head.link})
-        if links:
-            await session.execute(
-                update(AuditRow.__table__)  # type: ignore[arg-type] # Table is not in the declared union
-                .where(AuditRow.__table__.c.id == bindparam("row"))
-                .values(number=bindparam("number"), link=bindparam("link")),
-                links,
-            )
+        if not links:  # another sealer was quicker
+            return 0
+        await session.execute(
+            update(AuditRow.__table__)  # type: ignore[arg-type] # Table is not in the declared union
+            .where(AuditRow.__table__.c.id == bindparam("row"))
+            .values(number=bindparam("number"), link=bindparam("link")),
+            links,
+        )
         moment = (await session.execute(select(sql_now()))).scalar_one()
-    if links:
-        _export(heads, head, moment)
+    _export(heads, head, moment)
     return len(links)
 
 
@@ -137,10 +151,10 @@ async def _head(session: AsyncSession) -> Head:
 def _export(heads: Path, head: Head, moment: datetime) -> None:
     """Append the head to a file that a backup of the database does not hold: cutting off the chain's end shows."""
     heads.parent.mkdir(parents=True, exist_ok=True)
-    line = json.dumps({"number": head.number, "link": head.link.hex(), "at": moment.isoformat()}) + "\n"
+    line = json.dumps({"number": head.number, "link": head.link.hex(), "at": moment.isoformat()})
     fd = os.open(heads, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
-        os.write(fd, line.encode())
+        os.write(fd, f"\n{line}\n".encode())  # its own first line break: one that a full disk cut short spoils no other
         os.fsync(fd)
     finally:
         os.close(fd)
@@ -159,12 +173,11 @@ class Verdict:
 async def verify(database: Database, ring: KeyRing, heads: Path) -> Verdict:
     """Seal, then walk the whole chain: altered, deleted, reordered, truncated or rebuilt rows are found."""
     await seal(database, ring, heads)
-    head, count = Head(0, _GENESIS), 0
+    head = Head(0, _GENESIS)
     exported = _exported(heads)
     async with database.reading() as session:
-        total = (
-            await session.scalar(select(func.count()).select_from(AuditRow).where(AuditRow.number.is_not(None))) or 0
-        )
+        counted = select(func.count()).select_from(AuditRow).where(AuditRow.number.is_not(None))
+        total = await session.scalar(counted) or 0
         while rows := (
             await session.scalars(
                 select(AuditRow).where(AuditRow.number > head.number).order_by(AuditRow.number).limit(_BATCH)
@@ -174,22 +187,26 @@ async def verify(database: Database, ring: KeyRing, heads: Path) -> Verdict:
                 number = head.number + 1
                 if row.number != number:
                     return Verdict(False, total, number, "missing")
-                if not hmac.compare_digest(row.mac, row.own_mac(ring)):
+                if not row.holds(ring):
                     return Verdict(False, total, number, "altered")
                 head = Head(number, _next_link(ring, row.key_version, head.link, number, row.mac))
                 if row.link is None or not hmac.compare_digest(row.link, head.link):
                     return Verdict(False, total, number, "relinked")
-                if exported.pop(number, head.link.hex()) != head.link.hex():
+                if exported.pop(number, {head.link.hex()}) != {head.link.hex()}:
                     return Verdict(False, total, number, "rebuilt")
-                count += 1
             session.expunge_all()
     if exported:
         return Verdict(False, total, min(exported), "truncated")
-    return Verdict(True, count)
+    return Verdict(True, head.number)
 
 
-def _exported(heads: Path) -> dict[int, str]:
-    if not heads.exists():
-        return {}
-    lines = (json.loads(line) for line in heads.read_text().splitlines() if line)
-    return {entry["number"]: entry["link"] for entry in lines}
+def _exported(heads: Path) -> dict[int, set[str]]:
+    """Number → every link that was ever exported for it: two mean that the chain's end was cut off and grew again."""
+    found: dict[int, set[str]] = {}
+    for line in heads.read_text().splitlines() if heads.exists() else ():
+        try:
+            entry = json.loads(line)
+        except json.JSONDecodeError:  # cut short by a full disk or a crash; the next export says more than this one did
+            continue
+        found.setdefault(entry["number"], set()).add(entry["link"])
+    return found

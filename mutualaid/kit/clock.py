@@ -37,8 +37,15 @@ def _file_time() -> datetime | None:
     except FileNotFoundError:
         _last_read = None
         return None
-    if text:  # an empty file is one that is being rewritten this instant: the last reading still holds
-        _last_read = datetime.fromisoformat(text).astimezone(UTC)
+    try:
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is None:
+            raise ValueError("a moment without a zone")
+    except ValueError:
+        if _last_read is None:
+            raise ValueError("the clock file holds no RFC 3339 moment") from None
+        return _last_read  # it is being rewritten this instant: the last reading still holds
+    _last_read = moment.astimezone(UTC)
     return _last_read
 
 

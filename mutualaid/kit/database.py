@@ -2,13 +2,14 @@
 
 import asyncio
 import secrets
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
-from sqlalchemy import MetaData, event
+from sqlalchemy import MetaData, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
@@ -21,6 +22,17 @@ __all__ = ["Base", "Database", "Instant", "new_id"]
 
 RUNG = "bells to ring after the commit"
 RING = "the key ring that audit rows are signed with"
+
+_WRITER_PATIENCE_S = 10.0  # for SQLite's one writer; whoever waits longer is told to come back
+_DURABLE = ("fsync", "full_page_writes", "synchronous_commit")
+# SQLSTATE classes that say "not now": connection lost, rolled back by a deadlock, no resources, an operator stepped in
+_NOT_NOW = ("08", "40", "53", "57")
+_SQLITE_NOT_NOW = frozenset(
+    (
+        *(sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_READONLY),
+        *(sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PROTOCOL),
+    )
+)
 
 
 class Base(DeclarativeBase):
@@ -67,7 +79,7 @@ class Database:
         """
         async with AsyncExitStack() as stack:
             if self._writer is not None:
-                await stack.enter_async_context(self._writer)
+                await stack.enter_async_context(_held(self._writer))
             session = await stack.enter_async_context(self._session("IMMEDIATE"))
             async with _pool_errors(), session.begin():
                 yield session
@@ -89,8 +101,29 @@ class Database:
         async with AsyncSession(bind, expire_on_commit=False, info={RING: self.keys}) as session:
             yield session
 
+    async def losing_settings(self) -> list[str]:
+        """The server's settings under which a power cut could lose what was acknowledged; SQLite is opened without any."""
+        if self.dialect == "sqlite":
+            return []
+        async with self.reading() as session:
+            found = await session.execute(text("SELECT name FROM pg_settings WHERE setting = 'off'"))
+            return sorted({row.name for row in found} & set(_DURABLE))
+
     async def close(self) -> None:
         await self.engine.dispose()
+
+
+@asynccontextmanager
+async def _held(lock: asyncio.Lock) -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(_WRITER_PATIENCE_S):
+            await lock.acquire()
+    except TimeoutError as problem:
+        raise Overloaded(retry_after=2) from problem
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 @asynccontextmanager
@@ -100,16 +133,29 @@ async def _pool_errors() -> AsyncIterator[None]:
         yield
     except PoolTimeout as problem:
         raise Overloaded(retry_after=1) from problem
-    except OperationalError as problem:
+    except DBAPIError as problem:
+        if not _not_now(problem):
+            raise
         raise Overloaded(retry_after=2) from problem
-    except ConnectionError as problem:
+    except (
+        OSError
+    ) as problem:  # nobody listens there, or the network is away: asyncpg says so in the system's own words
         raise Overloaded(retry_after=2) from problem
+
+
+def _not_now(problem: DBAPIError) -> bool:
+    """Whether the same statement may well succeed later: the database is away, full or busy; nothing is wrong with us."""
+    state: str = getattr(problem.orig, "sqlstate", None) or ""
+    code: int = getattr(problem.orig, "sqlite_errorcode", 0) & 0xFF
+    return problem.connection_invalidated or state.startswith(_NOT_NOW) or code in _SQLITE_NOT_NOW
 
 
 def _engine(url: str, dialect: str, pool_size: int, pool_timeout: float) -> AsyncEngine:
+    # hide_parameters: an error's text would repeat what people wrote
+    options: dict[str, Any] = {"pool_size": pool_size, "pool_timeout": pool_timeout, "hide_parameters": True}
     if dialect != "sqlite":
-        return create_async_engine(url, pool_size=pool_size, max_overflow=5, pool_timeout=pool_timeout)
-    engine = create_async_engine(url, pool_size=pool_size, max_overflow=0, pool_timeout=pool_timeout)
+        return create_async_engine(url, max_overflow=5, connect_args={"timeout": 5.0}, **options)
+    engine = create_async_engine(url, max_overflow=0, **options)
 
     @event.listens_for(engine.sync_engine, "connect")
     def _open(connection: Any, _record: Any) -> None:

@@ -134,6 +134,7 @@ class Deed:
 
     def __init__(self, session: AsyncSession, once: idempotency.Once | None, slot: bytes | None) -> None:
         self.session = session
+        self.answered = False
         self._once = once
         self._slot = slot
 
@@ -142,22 +143,33 @@ class Deed:
     ) -> Response:
         """The answer that is sent once the transaction has committed, and kept with it under the request's key."""
         response = answer(view, status, headers=headers)
+        self.answered = True
         if self._once is not None and self._slot is not None:
             await idempotency.keep(
                 self.session, self._slot, self._once, status=response.status_code, body=bytes(response.body)
             )
         return response
 
+    def resumed(self, session: AsyncSession) -> "Deed":
+        """The same deed going on in a later transaction, where the world outside had to be asked in between."""
+        return Deed(session, self._once, self._slot)
+
+    async def forget(self) -> None:
+        """It came to nothing after all: the request's key may be used again."""
+        if self._slot is not None:
+            await idempotency.forget(self.session, self._slot)
+
 
 @asynccontextmanager
-async def deed(request: Request, *, exempt: bool = False) -> AsyncIterator[Deed]:
-    """A transaction that does a deed at most once for the request's `Idempotency-Key` (unless the door is `exempt`).
+async def deed(request: Request) -> AsyncIterator[Deed]:
+    """A transaction that does a deed, at most once for the request's `Idempotency-Key` where the door is replayable.
 
-    Raises `Replayed` with the stored answer when it was done before.
+    Raises `Replayed` with the stored answer when it was done before. `routes.py` says which doors are (`Endpoint`).
     """
     state = request.state
     once = None
-    if not exempt and (key := request.headers.get("idempotency-key")) is not None and request.user is not None:
+    key = request.headers.get("idempotency-key")
+    if getattr(state, "replayable", False) and key is not None and request.user is not None:
         once = await idempotency.prepare(
             state.services.keys,
             owner=request.user.id,
@@ -168,4 +180,7 @@ async def deed(request: Request, *, exempt: bool = False) -> AsyncIterator[Deed]
         )
     async with state.services.database.transaction() as session:
         slot = await idempotency.open_slot(session, once, keys=state.services.keys) if once else None
-        yield Deed(session, once, slot)
+        found = Deed(session, once, slot)
+        yield found
+        if slot is not None and not found.answered:  # no replay could be given the slot's answer
+            raise AssertionError("a deed ended without its answer")

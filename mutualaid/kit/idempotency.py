@@ -8,8 +8,11 @@ member's data key. Refusals are not kept: a corrected request may use the key ag
 
 import hashlib
 import hmac
-from dataclasses import dataclass
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from typing import Final
 
 from sqlalchemy import LargeBinary, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -19,13 +22,15 @@ from starlette.responses import Response
 
 from mutualaid.kit import sealing
 from mutualaid.kit.clock import sql_now, today
-from mutualaid.kit.database import RING, Base, Instant
-from mutualaid.kit.errors import FieldError, Invalid
-from mutualaid.kit.keystore import KeyStore
+from mutualaid.kit.database import RING, Base, Database, Instant
+from mutualaid.kit.errors import FieldError, Invalid, NotSignedIn, Overloaded
+from mutualaid.kit.keystore import KeyDestroyed, KeyMissing, KeyStore
+from mutualaid.kit.privacy import LOOKUP, SEALED
 from mutualaid.kit.sealing import DataKey
 from mutualaid.kit.texts import N_
 
-KEPT = timedelta(hours=24)
+KEPT: Final = timedelta(hours=24)
+_SWEPT_DAYS: Final = 40  # how far back a sweep looks for day keys: a worker may have rested that long
 
 
 class Slot(Base):
@@ -33,12 +38,12 @@ class Slot(Base):
 
     __tablename__ = "idempotency_slots"
 
-    id: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    id: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True, info=LOOKUP)
     owner: Mapped[str] = mapped_column(index=True)
-    day: Mapped[date]
-    fingerprint: Mapped[bytes] = mapped_column(LargeBinary)
+    day_key: Mapped[str]
+    fingerprint: Mapped[bytes] = mapped_column(LargeBinary, info=LOOKUP)
     status: Mapped[int | None]
-    answer: Mapped[bytes | None] = mapped_column(LargeBinary)
+    answer: Mapped[bytes | None] = mapped_column(LargeBinary, info=SEALED)
     made_at: Mapped[datetime] = mapped_column(Instant, index=True)
 
 
@@ -64,18 +69,28 @@ class Replayed(Exception):
 class Once:
     """What a request brings: whose key, for which door, over which body."""
 
-    owner: str
-    door: str
-    key: str
-    body: bytes
+    owner: str = field(repr=False)
+    door: str = field(repr=False)
+    key: str = field(repr=False)
+    body: bytes = field(repr=False)
     data_key: DataKey
     day_key: DataKey
-    day: date
+    day_key_name: str
 
 
-def day_owner(day: date) -> str:
-    """The key store's name for a day's fingerprint key."""
-    return f"idempotency:{day.isoformat()}"
+def _day_key_names(day: date) -> itertools.chain[str]:
+    """The key store's names for a day's fingerprint key: a destroyed one is never made again, the next name is taken."""
+    first = f"idempotency:{day.isoformat()}"
+    return itertools.chain([first], (f"{first}/{n}" for n in itertools.count(2)))
+
+
+async def _day_key(keys: KeyStore, day: date) -> tuple[str, DataKey]:
+    for name in _day_key_names(day):
+        try:
+            return name, await keys.create(name)
+        except KeyDestroyed:  # the clock went back over a sweep
+            continue
+    raise AssertionError("names do not end")
 
 
 def key_errors(key: str | None) -> list[FieldError]:
@@ -87,37 +102,72 @@ def key_errors(key: str | None) -> list[FieldError]:
 
 async def prepare(keys: KeyStore, *, owner: str, door: str, key: str, body: bytes, now: datetime) -> Once:
     """Fetch the keys before the transaction opens. `key` was looked at by `key_errors` when the body was read."""
-    day = today(now)
-    return Once(owner, door, key, body, await keys.get(owner), await keys.create(day_owner(day)), day)
+    try:
+        data_key = await keys.get(owner)
+    except (KeyMissing, KeyDestroyed):  # erased since the session was read
+        raise NotSignedIn from None
+    name, day_key = await _day_key(keys, today(now))
+    return Once(owner, door, key, body, data_key, day_key, name)
 
 
 async def open_slot(session: AsyncSession, once: Once, *, keys: KeyStore) -> bytes:
     """Take the slot in this transaction; raise `Replayed` with the stored answer where it was taken before."""
-    slot = sealing.lookup(session.info[RING], "idempotency", "\n".join((once.owner, once.door, once.key)))
-    await session.execute(delete(Slot).where(Slot.id == slot, Slot.made_at <= sql_now(ago=KEPT)))
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    row = {
-        "id": slot,
+    slot, *older = sealing.lookups(session.info[RING], "idempotency", "\n".join((once.owner, once.door, once.key)))
+    if (kept := await _kept(session, older)) is not None:  # taken before the look-up key was rotated
+        raise await _again(kept, once, keys)
+    if await _take(session, slot, once):
+        return slot
+    if (kept := await _kept(session, [slot])) is None:  # swept away between these two statements
+        raise Overloaded(retry_after=1)
+    raise await _again(kept, once, keys)
+
+
+async def _take(session: AsyncSession, slot: bytes, once: Once) -> bool:
+    """Insert the slot, or take over one that is past its time; waits while another transaction holds it."""
+    values = {
         "owner": once.owner,
-        "day": once.day,
+        "day_key": once.day_key_name,
         "fingerprint": _fingerprint(once.day_key, once),
+        "status": None,
+        "answer": None,
         "made_at": sql_now(),
     }
-    taken = await session.execute(insert(Slot).values(row).on_conflict_do_nothing().returning(Slot.id))
-    if taken.first() is not None:
-        return slot
-    kept = (await session.scalars(select(Slot).where(Slot.id == slot))).one()
-    day_key = once.day_key if kept.day == once.day else await keys.get(day_owner(kept.day))
+    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    taken = await session.execute(
+        insert(Slot)
+        .values(id=slot, **values)
+        .on_conflict_do_update(index_elements=["id"], set_=values, where=Slot.made_at <= sql_now(ago=KEPT))
+        .returning(Slot.id)
+    )
+    return taken.first() is not None
+
+
+async def _kept(session: AsyncSession, slots: Sequence[bytes]) -> Slot | None:
+    if not slots:
+        return None
+    live = select(Slot).where(Slot.id.in_(slots), Slot.made_at > sql_now(ago=KEPT))
+    return (await session.scalars(live)).first()
+
+
+async def _again(kept: Slot, once: Once, keys: KeyStore) -> Exception:
+    """What the same key is answered with: the stored answer, or that it was another request's."""
+    day_key = once.day_key if kept.day_key == once.day_key_name else await keys.get(kept.day_key)
     if not hmac.compare_digest(kept.fingerprint, _fingerprint(day_key, once)):
-        raise IdempotencyMismatch
-    body = sealing.unseal(once.data_key, kept.answer or b"", table="idempotency_slots", column="answer", row=slot.hex())
-    raise Replayed(_response(body, kept.status or 200))
+        return IdempotencyMismatch()
+    assert kept.status is not None and kept.answer is not None  # `doors.deed` commits no slot without its answer
+    body = sealing.unseal(once.data_key, kept.answer, table="idempotency_slots", column="answer", row=kept.id.hex())
+    return Replayed(_response(body, kept.status))
 
 
 async def keep(session: AsyncSession, slot: bytes, once: Once, *, status: int, body: bytes) -> None:
     """Store the answer in the deed's transaction."""
     sealed = sealing.seal(once.data_key, body, table="idempotency_slots", column="answer", row=slot.hex())
     await session.execute(update(Slot).where(Slot.id == slot).values(status=status, answer=sealed))
+
+
+async def forget(session: AsyncSession, slot: bytes) -> None:
+    """Give a slot back whose deed was refused after its first transaction."""
+    await session.execute(delete(Slot).where(Slot.id == slot))
 
 
 def _fingerprint(day_key: DataKey, once: Once) -> bytes:
@@ -129,6 +179,12 @@ def _response(body: bytes, status: int) -> Response:
     return Response(body, status, headers, media_type="application/json" if body else None)
 
 
-async def sweep(session: AsyncSession, *, now: datetime) -> None:
-    """Forget slots older than a day. The caller destroys the key of `today(now) - 2 days` after the commit."""
-    await session.execute(delete(Slot).where(Slot.made_at <= now - KEPT))
+async def sweep(database: Database, keys: KeyStore, *, now: datetime) -> None:
+    """Forget slots older than a day, then destroy the day keys that none of the others was made under."""
+    async with database.transaction() as session:
+        await session.execute(delete(Slot).where(Slot.made_at <= sql_now(ago=KEPT)))
+        in_use = set(await session.scalars(select(Slot.day_key).distinct()))
+    days = [today(now) - timedelta(days=n) for n in range(2, _SWEPT_DAYS)]
+    names = [name for day in days for name in itertools.islice(_day_key_names(day), 3)]
+    for name in sorted(set(await keys.get_many(names)) - in_use):
+        await keys.destroy(name)

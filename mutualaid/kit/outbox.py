@@ -7,8 +7,9 @@ claimed since. A job that keeps failing is parked, where `doctor` and `/metrics`
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 
-from sqlalchemy import JSON, Index, delete, func, or_, select, update
+from sqlalchemy import JSON, Index, Select, case, delete, func, literal, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
@@ -16,9 +17,11 @@ from sqlalchemy.orm import Mapped, mapped_column
 from mutualaid.kit.clock import sql_now
 from mutualaid.kit.database import Base, Database, Instant, new_id, ring_after_commit
 
-BELL = "outbox"
-LEASE = timedelta(seconds=60)
-MOST_ATTEMPTS = 12
+BELL: Final = "outbox"
+LEASE: Final = timedelta(seconds=60)
+MOST_ATTEMPTS: Final = 12
+LAPSED: Final = "LeaseLapsed"  # the error of a job whose last worker was never heard of again
+_LONGEST_PAUSE_S: Final = 3600
 
 
 class Job(Base):
@@ -54,7 +57,7 @@ class Claim:
 async def enqueue(
     session: AsyncSession, name: str, payload: dict[str, str], *, at: datetime, key: str | None = None
 ) -> None:
-    """Write a job row in this transaction, due at `at`. A second one with the same `key` is the same job."""
+    """Write a job row in this transaction, due at `at`. While one with the same `key` is not done, it is the same job."""
     row = {"id": new_id(), "name": name, "payload": payload, "key": key, "due_at": at, "attempts": 0}
     insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
     await session.execute(insert(Job).values(row).on_conflict_do_nothing(index_elements=["key"]))
@@ -62,34 +65,48 @@ async def enqueue(
 
 
 async def claim(database: Database, *, most: int = 10) -> list[Claim]:
-    """Lease up to `most` due jobs for `LEASE`, oldest first; each to one worker only, by the database's clock."""
+    """Lease up to `most` due jobs for `LEASE`, oldest first; each to one worker only, by the database's clock.
+
+    A job that took its worker down with it again and again never came to `put_back`: it is parked here instead.
+    """
+    async with database.reading() as session:  # an idle worker must not take SQLite's only write lock each second
+        if await session.scalar(_claimable(await _database_now(session)).limit(1)) is None:
+            return []
     token = secrets.token_hex(16)
-    due = (
-        select(Job.id)
-        .where(
-            Job.parked_at.is_(None),
-            Job.due_at <= sql_now(),
-            or_(Job.lease_until.is_(None), Job.lease_until <= sql_now()),
-        )
-        .order_by(Job.due_at)
-        .limit(most)
-    )
-    if database.dialect == "postgresql":
-        due = due.with_for_update(skip_locked=True)
-    else:
-        async with database.reading() as session:  # an idle worker must not take SQLite's only write lock each second
-            if await session.scalar(due.limit(1)) is None:
-                return []
     async with database.transaction() as session:
-        now = (await session.execute(select(sql_now()))).scalar_one()
+        now = await _database_now(session)
+        chosen = _claimable(now).order_by(Job.due_at, Job.id).limit(most)
+        # a common table expression is run once; a plain subquery may be run again for each row, and lock more than `most`
+        turn = chosen.with_for_update(skip_locked=True).cte("turn")
         rows = await session.execute(
             update(Job)
-            .where(Job.id.in_(due.scalar_subquery()))
-            .values(lease_token=token, lease_until=now + LEASE, attempts=Job.attempts + 1)
-            .returning(Job.id, Job.name, Job.payload, Job.attempts)
+            .where(Job.id.in_(select(turn.c.id)))
+            .values(
+                lease_token=token,
+                lease_until=now + LEASE,
+                attempts=Job.attempts + 1,
+                parked_at=case((Job.attempts >= MOST_ATTEMPTS, literal(now, Instant()))),
+                last_error=case((Job.attempts >= MOST_ATTEMPTS, LAPSED), else_=Job.last_error),
+            )
+            .returning(Job.id, Job.name, Job.payload, Job.attempts, Job.due_at)
             .execution_options(synchronize_session=False)
         )
-        return [Claim(id=r.id, name=r.name, payload=r.payload, attempts=r.attempts, token=token) for r in rows]
+        return [
+            Claim(id=row.id, name=row.name, payload=row.payload, attempts=row.attempts, token=token)
+            for row in sorted(rows, key=lambda row: (row.due_at, row.id))
+            if row.attempts <= MOST_ATTEMPTS
+        ]
+
+
+def _claimable(now: datetime) -> Select[str]:
+    """Whose turn has come. `now` was read from the database a moment ago: as a value it can use the index, and being
+    a little behind it never ends a lease early."""
+    free = or_(Job.lease_until.is_(None), Job.lease_until <= now)
+    return select(Job.id).where(Job.parked_at.is_(None), Job.due_at <= now, free)
+
+
+async def _database_now(session: AsyncSession) -> datetime:
+    return (await session.execute(select(sql_now()))).scalar_one()
 
 
 async def finish(database: Database, claim: Claim) -> bool:
@@ -106,9 +123,9 @@ async def put_back(database: Database, claim: Claim, *, error: str, retry_after:
 
     `error` is a class name or a code, never a message: messages may carry what people wrote.
     """
-    pause = retry_after or timedelta(seconds=min(3600, 2 ** min(claim.attempts, 12)))
+    pause = retry_after or timedelta(seconds=min(_LONGEST_PAUSE_S, 2**claim.attempts))
     async with database.transaction() as session:
-        now = (await session.execute(select(sql_now()))).scalar_one()
+        now = await _database_now(session)
         parked = now if claim.attempts >= MOST_ATTEMPTS else None
         rows = await session.execute(
             update(Job)
@@ -129,9 +146,10 @@ class Backlog:
 
 async def backlog(session: AsyncSession) -> Backlog:
     """How many jobs are due and parked, and for how many seconds the oldest due one has waited."""
-    waiting = (Job.parked_at.is_(None), Job.due_at <= sql_now())
-    due = await session.scalar(select(func.count()).select_from(Job).where(*waiting)) or 0
-    parked = await session.scalar(select(func.count()).select_from(Job).where(Job.parked_at.is_not(None))) or 0
-    oldest = await session.scalar(select(func.min(Job.due_at, type_=Instant())).where(*waiting))
-    now = (await session.execute(select(sql_now()))).scalar_one()
-    return Backlog(due=due, parked=parked, lag_s=(now - oldest).total_seconds() if oldest else 0.0)
+    now = await _database_now(session)
+    waiting = select(func.count(), func.min(Job.due_at, type_=Instant())).where(
+        Job.parked_at.is_(None), Job.due_at <= now
+    )
+    due, oldest = (await session.execute(waiting)).one()
+    parked = await session.scalar(select(func.count()).select_from(Job).where(Job.parked_at.is_not(None)))
+    return Backlog(due=due, parked=parked or 0, lag_s=(now - oldest).total_seconds() if oldest else 0.0)

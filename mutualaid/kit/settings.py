@@ -3,12 +3,15 @@
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 PREFIX = "MUTUALAID_"
 CONFIG = PREFIX + "CONFIG"
+MAKERS: Final = ("sms", "wechat", "numbers", "realname", "geocoding", "content")
+PROD_DEFAULTS: Final = {"limits": "strict", "second_factor": True, "quiet_hours": "22:00-07:00", "crowd_k": 5}
+_HOUR = r"([01][0-9]|2[0-3]):[0-5][0-9]"
 
 
 class SettingsRefused(Exception):
@@ -22,9 +25,11 @@ class Settings(BaseModel):
 
     env: Literal["dev", "prod"] = Field("dev", description="`prod` refuses any fake maker and any non-durable setting")
     data: Path = Field(Path("var"), description="embedded database, keys, outboxes")
-    database_url: str = Field("", description="SQLite in DATA, or postgresql+asyncpg://…")
-    keys_url: str = Field("", description="the store of wrapped data keys, apart from the database and its backups")
-    redis_url: str = Field("memory://", description="memory://, redis://, rediss:// or redis+cluster://")
+    database_url: str = Field("", repr=False, description="SQLite in DATA, or postgresql+asyncpg://…")
+    keys_url: str = Field(
+        "", repr=False, description="the store of wrapped data keys, apart from the database and its backups"
+    )
+    redis_url: str = Field("memory://", repr=False, description="memory://, redis://, rediss:// or redis+cluster://")
 
     sms: Literal["fake"] = Field("fake", description="maker of text messages")
     wechat: Literal["fake", "off"] = Field("fake", description="maker of WeChat sign-in and messages")
@@ -39,7 +44,11 @@ class Settings(BaseModel):
     now_file: Path | None = Field(None, description="dev only: while the file exists its RFC 3339 content is the clock")
     limits: Literal["relaxed", "strict"] = Field("relaxed", description="relaxed in dev, strict in prod")
     second_factor: bool = Field(False, description="TOTP for staff: on in prod")
-    quiet_hours: str = Field("", description="HH:MM-HH:MM Asia/Shanghai when masked calls rest; empty is never")
+    quiet_hours: str = Field(
+        "",
+        pattern=f"^({_HOUR}-{_HOUR})?$",
+        description="HH:MM-HH:MM Asia/Shanghai when masked calls rest; off is never",
+    )
     crowd_k: int = Field(1, ge=1, le=1000, description="fewest members that a shown cell may stand for")
 
     plaza_member_hourly: int = Field(600, ge=1, description="plaza reads an hour and member")
@@ -54,35 +63,27 @@ class Settings(BaseModel):
         """`prod` has other defaults than `dev`; SQLite files lie in DATA."""
         values = dict(given)
         if values.get("env") == "prod":
-            for name, value in {
-                "limits": "strict",
-                "second_factor": True,
-                "quiet_hours": "22:00-07:00",
-                "crowd_k": 5,
-            }.items():
-                values.setdefault(name, value)
-        data = Path(values.get("data", "var")).absolute()
-        values["data"] = data
-        if not values.get("database_url"):
-            values["database_url"] = f"sqlite+aiosqlite:///{data / 'mutualaid.db'}"
-        if not values.get("keys_url"):
-            values["keys_url"] = f"sqlite+aiosqlite:///{data / 'keys.db'}"
+            values = PROD_DEFAULTS | values
+        if values.get("quiet_hours") == "off":
+            values["quiet_hours"] = ""
+        values["data"] = data = Path(values.get("data") or "var").absolute()
+        values["database_url"] = values.get("database_url") or f"sqlite+aiosqlite:///{data / 'mutualaid.db'}"
+        values["keys_url"] = values.get("keys_url") or f"sqlite+aiosqlite:///{data / 'keys.db'}"
+        values["now_file"] = values.get("now_file") or None  # the empty path would be the working directory
         return values
 
     @model_validator(mode="after")
     def _prod_is_honest(self) -> "Settings":
         if self.env == "prod":
-            fakes = [
-                n
-                for n in ("sms", "wechat", "numbers", "realname", "geocoding", "content")
-                if getattr(self, n) == "fake"
-            ]
-            if fakes:
-                raise ValueError(f"prod refuses fake makers: {', '.join(PREFIX + n.upper() for n in fakes)}")
+            if fakes := [PREFIX + name.upper() for name in MAKERS if getattr(self, name) == "fake"]:
+                raise ValueError(f"prod refuses fake makers: {', '.join(fakes)}")
             if self.now_file is not None:
                 raise ValueError(f"prod refuses {PREFIX}NOW_FILE")
-        if not self.database_url.startswith(("sqlite+aiosqlite://", "postgresql+asyncpg://")):
-            raise ValueError(f"{PREFIX}DATABASE_URL must begin with sqlite+aiosqlite:// or postgresql+asyncpg://")
+        for name in ("database_url", "keys_url"):
+            if not getattr(self, name).startswith(("sqlite+aiosqlite://", "postgresql+asyncpg://")):
+                raise ValueError(f"{PREFIX}{name.upper()} must begin with sqlite+aiosqlite:// or postgresql+asyncpg://")
+        if self.keys_url == self.database_url:
+            raise ValueError(f"{PREFIX}KEYS_URL must not be the database: its backups would hold the keys")
         return self
 
     @property
@@ -121,8 +122,13 @@ def load(environ: Mapping[str, str]) -> Settings:
     )
     try:
         return Settings(**values)
-    except ValidationError as problem:
-        lines = [
-            f"{PREFIX}{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in problem.errors(include_input=False)
-        ]
-        raise SettingsRefused("\n".join(lines)) from problem
+    except ValidationError as problem:  # its own text repeats what was given, passwords in addresses included
+        found = problem.errors(include_input=False, include_url=False)
+        raise SettingsRefused("\n".join(map(_in_words, found))) from None
+
+
+def _in_words(error: Any) -> str:
+    if error["type"] == "extra_forbidden":
+        return f"{PREFIX}{str(error['loc'][0]).upper()}: no such setting"
+    said: str = error["msg"].removeprefix("Value error, ")
+    return f"{PREFIX}{'.'.join(map(str, error['loc'])).upper()}: {said}" if error["loc"] else said

@@ -57,7 +57,7 @@ async def change_phone(request: Request) -> Response:
         assert draft.wechat_phone_code is not None
         phone = await _of_wechat(services, draft.wechat_phone_code)
     key = await services.keys.get(caller.id)
-    async with deed(request, exempt=True) as d:
+    async with deed(request) as d:
         if proof is not None:
             await codes.spend(d.session, proof)
         await own_phone.change(d.session, caller.id, phone, key=key, now=now)

@@ -38,7 +38,7 @@ async def ask_code(request: Request) -> Response:
     asker: Principal | None = request.user
     await pacing.for_code(services, phone, peer=peer_of(request), session_id=asker.session_id if asker else None)
     vault = await services.keys.create(codes.VAULT)
-    async with deed(request, exempt=True) as d:
+    async with deed(request) as d:
         challenge = await codes.ask(d.session, phone, vault=vault, now=clock.now())
     view = Challenged(challenge=challenge.id, expires_in=int(rules.CODE_LASTS.total_seconds()))
     return answer(view, 202)
@@ -65,7 +65,7 @@ async def step_up(request: Request) -> Response:
     draft = await read(request, Answered)
     await pacing.for_sign_in(services, peer=peer_of(request))
     proof = await codes.prove(services, draft.challenge, draft.code, now=now)
-    async with deed(request, exempt=True) as d:
+    async with deed(request) as d:
         row = await sessions.step_up(d.session, caller.session_id, proof, member_id=caller.id, now=now)
     return answer(_view(row, caller))
 
@@ -90,7 +90,7 @@ async def list_sessions(request: Request) -> Response:
 
 async def revoke(request: Request) -> Response:
     """End one of one's own sessions."""
-    async with deed(request, exempt=True) as d:
+    async with deed(request) as d:
         session_id = request.path_params["id"]
         await sessions.end(d.session, session_id, member_id=request.user.id, now=clock.now())
     return answer(None, 204)
@@ -99,14 +99,14 @@ async def revoke(request: Request) -> Response:
 async def sign_out(request: Request) -> Response:
     """End this session."""
     caller = request.user
-    async with deed(request, exempt=True) as d:
+    async with deed(request) as d:
         await sessions.end(d.session, caller.session_id, member_id=caller.id, now=clock.now())
     return answer(None, 204)
 
 
 async def sign_out_everywhere(request: Request) -> Response:
     """End every session of one's own."""
-    async with deed(request, exempt=True) as d:
+    async with deed(request) as d:
         await sessions.end_all(d.session, request.user.id, actor=request.user.id, now=clock.now())
     return answer(None, 204)
 

@@ -97,7 +97,7 @@ def upgrade() -> None:
         "idempotency_slots",
         sa.Column("id", sa.LargeBinary(), nullable=False),
         sa.Column("owner", sa.String(), nullable=False),
-        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("day_key", sa.String(), nullable=False),
         sa.Column("fingerprint", sa.LargeBinary(), nullable=False),
         sa.Column("status", sa.Integer(), nullable=True),
         sa.Column("answer", sa.LargeBinary(), nullable=True),
