@@ -134,7 +134,7 @@ async def _keep(
         member.identity_lookup = sealing.lookup(services.ring, store.IDENTITY, identity_number.normalised)
         member.age_band = band
         member.display_name = rules.masked_name(name)
-        _set_real_name(session, member, "checked", actor=member_id, now=now)
+        set_real_name(session, member, "checked", actor=member_id, now=now)
 
 
 async def end_real_name(session: AsyncSession, member_id: str, *, actor: str, now: datetime) -> None:
@@ -144,10 +144,10 @@ async def end_real_name(session: AsyncSession, member_id: str, *, actor: str, no
         return
     member.legal_name = member.identity_lookup = member.age_band = None
     member.display_name = rules.neighbour_name(member_id)
-    _set_real_name(session, member, "none", actor=actor, now=now)
+    set_real_name(session, member, "none", actor=actor, now=now)
 
 
-def _set_real_name(session: AsyncSession, member: Member, how: RealName, *, actor: str, now: datetime) -> None:
+def set_real_name(session: AsyncSession, member: Member, how: RealName, *, actor: str, now: datetime) -> None:
     """The flag's one gate: row, audit, and the bell for whoever remembers the old one. Posts read the flag here."""
     member.real_name = how
     member.real_name_at = None if how == "none" else now

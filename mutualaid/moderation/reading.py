@@ -1,0 +1,107 @@
+"""Cases as moderators read them: with the post's card, who is in it, and what the reporters wrote."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from mutualaid.catalogue import snapshot
+from mutualaid.contacts.records import ContactReport
+from mutualaid.kit import sealing
+from mutualaid.kit.sealing import DataKey
+from mutualaid.kit.texts import Language
+from mutualaid.moderation import store
+from mutualaid.moderation.records import Case, CaseMember
+from mutualaid.moderation.rules import Reason
+from mutualaid.moderation.store import Found
+from mutualaid.moderation.wire import CaseView, PartView, ReportView
+from mutualaid.posts import plaza
+from mutualaid.posts.plaza import Card
+from mutualaid.posts.records import Report
+from mutualaid.posts.wire import PostView, post_view
+from mutualaid.services import Services
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """One report, its note still sealed."""
+
+    id: str
+    table: str
+    about: str
+    reporter_id: str
+    reason: Reason
+    note: bytes | None
+    made_at: datetime
+
+
+async def views(
+    services: Services, session: AsyncSession, found: Sequence[Found], *, reader: str, language: Language
+) -> list[CaseView]:
+    """These cases, in their order."""
+    parts = await store.parts_of(session, [each.case.id for each in found])
+    cards = await plaza.cards_of(session, [each.case.post_id for each in found if each.case.post_id])
+    told = await _told(session, [each.case for each in found])
+    keys = await services.keys.get_many(report.reporter_id for report in told if report.note)
+    catalogue = await snapshot.current(services.database)
+
+    def card_view(card: Card) -> PostView:
+        view = post_view(card, catalogue, language=language, reader=reader)
+        return view.model_copy(update={"hidden_by": card.hidden_by, "outcome": card.outcome})
+
+    return [
+        _view(each, card_view(cards[each.case.post_id]) if each.case.post_id in cards else None, parts, told, keys)
+        for each in found
+    ]
+
+
+def _view(
+    found: Found, post: PostView | None, parts: dict[str, list[CaseMember]], told: list[_Told], keys: dict[str, DataKey]
+) -> CaseView:
+    case = found.case
+    held = found.claimed or case.state == "closed"
+    return CaseView(
+        id=case.id,
+        state=case.state if held else "open",
+        reason=case.reason,
+        post=post,
+        match=case.match_id,
+        contact=case.contact_id,
+        members=[PartView(id=part.member_id, role=part.part) for part in parts[case.id]],
+        reports=[
+            ReportView(reason=report.reason, note=_opened(report, keys), made_at=report.made_at)
+            for report in told
+            if report.about == case.subject_id and report.reason == case.reason
+        ],
+        claimed_by=case.claimed_by if held else None,
+        claimed_until=case.claimed_until if held else None,
+        created_at=case.created_at,
+        closed_at=case.closed_at,
+    )
+
+
+async def _told(session: AsyncSession, cases: Sequence[Case]) -> list[_Told]:
+    """What was reported of the subjects of these cases, oldest first."""
+    subjects = [case.subject_id for case in cases]
+    of_posts = await session.scalars(select(Report).where(Report.post_id.in_(subjects)))
+    found = [
+        _Told(r.id, "post_reports", r.post_id, r.reporter_id, _reason(r.reason), r.note, r.made_at) for r in of_posts
+    ]
+    of_contacts = await session.scalars(select(ContactReport).where(ContactReport.lease_id.in_(subjects)))
+    found += [
+        _Told(c.id, "contact_reports", c.lease_id, c.reporter_id, c.reason, c.note, c.made_at) for c in of_contacts
+    ]
+    return sorted(found, key=lambda report: (report.made_at, report.id))
+
+
+def _reason(stored: str) -> Reason:
+    reason: Reason = stored  # type: ignore[assignment] # the door takes reports for these reasons only
+    return reason
+
+
+def _opened(report: _Told, keys: dict[str, DataKey]) -> str | None:
+    if report.note is None or (key := keys.get(report.reporter_id)) is None:
+        return None
+    return sealing.unseal_text(key, report.note, table=report.table, column="note", row=report.id)
