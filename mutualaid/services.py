@@ -1,6 +1,6 @@
 """What a door or a job is handed: the kit's open things and the providers' promises. `wiring.open_services` fills it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from starlette.requests import Request
 
@@ -13,6 +13,7 @@ from mutualaid.kit.ring import KeyRing
 from mutualaid.kit.settings import Settings
 from mutualaid.providers.content import ContentMaker
 from mutualaid.providers.geocoding import GeocodingMaker
+from mutualaid.providers.numbers import NumbersMaker
 from mutualaid.providers.realname import RealnameMaker
 from mutualaid.providers.sms import SmsMaker
 from mutualaid.providers.wechat import WechatMaker
@@ -20,7 +21,7 @@ from mutualaid.providers.wechat import WechatMaker
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Everything that is opened once a process."""
+    """Everything that is opened once a process. `hook_token`: what the numbers provider shows at the route hook."""
 
     settings: Settings
     database: Database
@@ -34,6 +35,8 @@ class Services:
     realname: RealnameMaker
     geocoding: GeocodingMaker
     content: ContentMaker
+    numbers: NumbersMaker
+    hook_token: str = field(repr=False)
 
 
 def of(request: Request) -> Services:

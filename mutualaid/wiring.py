@@ -10,12 +10,15 @@ from mutualaid.kit.cache import open_cache
 from mutualaid.kit.database import Database
 from mutualaid.kit.keystore import KeyStore
 from mutualaid.kit.limits import Limiter
-from mutualaid.kit.ring import KeyRing
+from mutualaid.kit.ring import KeyRing, hook_token
 from mutualaid.kit.settings import Settings
 from mutualaid.providers.content.fake import FakeContent
 from mutualaid.providers.content.wordlist import Wordlist
 from mutualaid.providers.geocoding.district import District
 from mutualaid.providers.geocoding.fake import FakeGeocoding
+from mutualaid.providers.numbers import NumbersMaker
+from mutualaid.providers.numbers.fake import FakeNumbers
+from mutualaid.providers.numbers.words import WordsOnly
 from mutualaid.providers.realname.appointment import Appointment
 from mutualaid.providers.realname.fake import FakeRealname
 from mutualaid.providers.sms.fake import FakeSms
@@ -32,6 +35,13 @@ MAKERS: dict[str, dict[str, Make]] = {
     "geocoding": {"fake": lambda s: FakeGeocoding(s.outbox_dir), "district": lambda _: District()},
     "content": {"fake": lambda s: FakeContent(s.outbox_dir), "wordlist": lambda _: Wordlist()},
 }
+
+
+def numbers_maker(settings: Settings, database: Database, ring: KeyRing, token: str) -> NumbersMaker:
+    """The maker of masked numbers; the fake keeps its bindings where every worker sees them, in the database."""
+    if settings.numbers == "words":
+        return WordsOnly()
+    return FakeNumbers(database, ring, settings.outbox_dir, pool=settings.numbers_pool, hook_token=token)
 
 
 @asynccontextmanager
@@ -51,6 +61,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         stack.push_async_callback(bells.close)
         database.on_commit = bells.ring
         makers = {provider: MAKERS[provider][getattr(settings, provider)](settings) for provider in MAKERS}
+        token = hook_token(settings.keys_dir)
         yield Services(
             settings=settings,
             database=database,
@@ -59,5 +70,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             cache=cache,
             limits=Limiter(cache, ring),
             bells=bells,
+            numbers=numbers_maker(settings, database, ring, token),
+            hook_token=token,
             **makers,
         )
