@@ -163,7 +163,7 @@ class RouteDraft(BaseModel):
     call_id: Annotated[Text, Field(min_length=1, max_length=100, repr=False)]
     caller: E164
     dialled: E164
-    digits: Annotated[Text, Field(max_length=16, repr=False)] | None = None
+    digits: Annotated[Text, Field(max_length=16)] | None = Field(None, repr=False)
     at: Moment | None = Field(None, description="kept, never decides")
 
 
