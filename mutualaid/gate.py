@@ -26,8 +26,7 @@ def _asks(settings: Settings, group: str, caller: Principal | None, peer: Peer) 
     """The limits of a group of doors. `read`: the plaza and all that shows posts; any other: what makes rows."""
     if group != "read":
         return [Ask(f"{group}.member", caller.id if caller else peer.address, Rate(120, 3600, burst=30))]
-    hourly = settings.plaza_prefix_hourly
-    prefix = Ask("read.prefix", peer.prefix, Rate(hourly, 3600, burst=max(1, hourly // 4)))
+    prefix = Ask("read.prefix", peer.prefix, Rate(settings.plaza_prefix_hourly, 3600))
     if caller is None:
-        return [Ask("read.address", peer.address, Rate(settings.plaza_address_hourly, 3600, burst=40)), prefix]
-    return [Ask("read.member", caller.id, Rate(settings.plaza_member_hourly, 3600, burst=120)), prefix]
+        return [Ask("read.address", peer.address, Rate(settings.plaza_address_hourly, 3600)), prefix]
+    return [Ask("read.member", caller.id, Rate(settings.plaza_member_hourly, 3600)), prefix]

@@ -7,8 +7,15 @@ from collections.abc import Awaitable
 from datetime import datetime
 from typing import Protocol
 
+from mutualaid.account import jobs as account
+from mutualaid.contacts import jobs as contacts
+from mutualaid.contacts import telling as contacts_telling
 from mutualaid.matching import jobs as matching
+from mutualaid.matching import telling as matching_telling
 from mutualaid.members import jobs as members
+from mutualaid.moderation import jobs as moderation
+from mutualaid.notices import jobs as notices
+from mutualaid.posts import telling as posts_telling
 from mutualaid.services import Services
 
 
@@ -20,19 +27,41 @@ class Handle(Protocol):
 
 JOBS: dict[str, tuple[Handle, ...]] = {
     "members.send_code": (members.send_code,),
-    "members.appointment_asked": (),
-    "member.blocked": (),
+    "members.appointment_asked": (moderation.on_appointment_asked,),
+    "member.blocked": (contacts.on_blocked,),
     "post.published": (matching.on_post_changed,),
     "post.changed": (matching.on_post_changed,),
     "post.due": (matching.on_post_due,),
-    "post.ended": (matching.on_post_ended,),
-    "post.hidden": (),
-    "post.reported": (),
+    "post.expiring": (posts_telling.on_expiring,),
+    "post.ended": (contacts.on_post_ended, matching.on_post_ended, posts_telling.on_ended),
+    "post.hidden": (contacts.on_post_hidden, moderation.on_post_hidden, posts_telling.on_hidden),
+    "post.reported": (moderation.on_post_reported,),
     "match.look": (matching.on_post_changed,),
-    "match.proposed": (),
+    "match.proposed": (matching_telling.on_proposed,),
     "match.due": (matching.on_match_due,),
-    "match.agreed": (),
-    "match.ended": (),
-    "match.disputed": (),
-    "house.daily": (members.sweep,),
+    "match.agreed": (contacts.on_match_agreed, matching_telling.on_agreed),
+    "match.ended": (contacts.on_match_ended, matching_telling.on_ended),
+    "match.disputed": (moderation.on_match_disputed,),
+    "contacts.grant": (contacts.grant,),
+    "contacts.issue": (contacts.on_match_agreed,),
+    "contacts.upgrade": (contacts.upgrade,),
+    "contacts.renew": (contacts.renew,),
+    "contacts.release": (contacts.let_go,),
+    "contacts.warn": (contacts.warn,),
+    "contacts.expire": (contacts.expire,),
+    "contacts.cut_hidden": (contacts.on_post_hidden,),
+    "contacts.call_ended": (contacts.call_ended,),
+    "contact.ready": (contacts_telling.on_ready,),
+    "contact.expiring": (contacts_telling.on_expiring,),
+    "contact.ended": (contacts_telling.on_ended,),
+    "contact.words": (contacts_telling.on_words,),
+    "contact.ask_solved": (contacts_telling.on_ask_solved,),
+    "contact.reported": (moderation.on_contact_reported,),
+    "notice.sms": (notices.send_sms,),
+    "member.key_destroy": (account.on_key_destroy,),
+    "house.daily": (
+        members.sweep,
+        account.sweep,
+        contacts.daily,
+    ),
 }

@@ -1,14 +1,18 @@
 """Every URL in one table, each with its policy. A door without one does not start."""
 
+import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from mutualaid import docs, gate, health
+from mutualaid.account import api as account
 from mutualaid.catalogue import api as catalogue
+from mutualaid.contacts import api as contacts
+from mutualaid.contacts import hooks
 from mutualaid.kit.doors import read_nothing, refuse_query
 from mutualaid.kit.endpoints import Endpoint
 from mutualaid.kit.faces import cookies, forms, statics
@@ -19,6 +23,8 @@ from mutualaid.members import api as members
 from mutualaid.members import pages as members_pages
 from mutualaid.members.policies import PUBLIC
 from mutualaid.members.sessions import caller_of, visitor_of
+from mutualaid.moderation import api as moderation
+from mutualaid.notices import api as notices
 from mutualaid.posts import api as posts
 from mutualaid.posts import pages as posts_pages
 from mutualaid.regions import api as regions
@@ -27,10 +33,15 @@ API: tuple[Endpoint, ...] = (
     *health.ENDPOINTS,
     *docs.ENDPOINTS,
     *members.ENDPOINTS,
+    *account.ENDPOINTS,
     *catalogue.ENDPOINTS,
     *regions.ENDPOINTS,
     *posts.ENDPOINTS,
     *matching.ENDPOINTS,
+    *contacts.ENDPOINTS,
+    *hooks.ENDPOINTS,
+    *notices.ENDPOINTS,
+    *moderation.ENDPOINTS,
 )
 
 PAGES: tuple[Endpoint, ...] = (
@@ -43,13 +54,17 @@ FILES: tuple[Endpoint, ...] = (
 )
 
 
+_NAME: Final = re.compile(r"[0-9A-Za-z_.~/-]{1,200}")
+
+
 class NoPolicy(Exception):
     """A URL was declared without saying who may enter."""
 
 
-def endpoints(_settings: Settings) -> tuple[Endpoint, ...]:
-    """The doors of this process."""
-    return (*API, *PAGES, *FILES)
+def endpoints(settings: Settings) -> tuple[Endpoint, ...]:
+    """The doors of this process; simulated calls exist where nothing of the calls is real."""
+    played = hooks.DEV if settings.dev and settings.numbers == "fake" else ()
+    return (*API, *played, *PAGES, *FILES)
 
 
 def build(settings: Settings) -> list[BaseRoute]:
@@ -69,6 +84,9 @@ def _exact_first(by_path: dict[str, dict[str, Any]]) -> Sequence[tuple[str, dict
 
 def _by_method(doors: dict[str, Any]) -> Any:
     async def enter(request: Request) -> Response:
+        # What cannot be a name of ours is nobody's; no database need be asked about odd characters in an address.
+        named = {name: text if _NAME.fullmatch(text) else "" for name, text in request.path_params.items()}
+        request.scope["path_params"] = named
         response: Response = await doors["GET" if request.method == "HEAD" else request.method](request)
         return response
 
@@ -87,10 +105,10 @@ def _api_door(endpoint: Endpoint) -> Any:
         request.scope["user"] = caller = await caller_of(request)
         endpoint.policy.admit(caller)
         await gate.admit(request, endpoint, caller)
-        if endpoint.query is None and endpoint.path.startswith("/api/"):
-            refuse_query(request)
         if endpoint.body is None and endpoint.method != "GET":
             await read_nothing(request)
+        elif endpoint.body is None and endpoint.query is None and endpoint.path.startswith("/api/"):
+            refuse_query(request)
         return await endpoint.run(request)
 
     return enter

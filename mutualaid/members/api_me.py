@@ -10,14 +10,10 @@ from mutualaid.kit.errors import FieldError, Invalid, NotFound, ProviderUnavaila
 from mutualaid.kit.limits import LimiterUnavailable
 from mutualaid.kit.peers import peer_of
 from mutualaid.kit.phones import Phone, PhoneRejected
-from mutualaid.members import checking, codes, consents, identity, own_phone, pacing, profile, verifying
-from mutualaid.members.api_sessions import WECHAT_PROBLEMS
+from mutualaid.members import checking, consents, identity, own_phone, pacing, profile, verifying
 from mutualaid.members.consent_texts import PURPOSES, TEXTS, Purpose
 from mutualaid.members.errors import (
-    ChallengeEnded,
-    CodeWrong,
     ConsentNeeded,
-    PhoneTaken,
     RealNameMismatch,
     RealNameTriesUsed,
     RealNameUnsupported,
@@ -32,7 +28,6 @@ from mutualaid.members.wire import (
     ConsentTextView,
     ConsentView,
     MeView,
-    NewPhone,
     RealNameDraft,
     RealNameView,
 )
@@ -44,27 +39,7 @@ async def show_me(request: Request) -> Response:
     return answer(await profile.describe(of(request), request.user.id))
 
 
-async def change_phone(request: Request) -> Response:
-    """Take a new phone, proved by a code sent to it or by WeChat."""
-    services, caller, now = of(request), request.user, clock.now()
-    draft = await read(request, NewPhone, check=checking.one_proof)
-    await pacing.for_sign_in(services, peer=peer_of(request))
-    proof = None
-    if draft.challenge is not None and draft.code is not None:
-        proof = await codes.prove(services, draft.challenge, draft.code, now=now)
-        phone = proof.phone
-    else:
-        assert draft.wechat_phone_code is not None
-        phone = await _of_wechat(services, draft.wechat_phone_code)
-    key = await services.keys.get(caller.id)
-    async with deed(request) as d:
-        if proof is not None:
-            await codes.spend(d.session, proof)
-        await own_phone.change(d.session, caller.id, phone, key=key, now=now)
-    return answer(await profile.describe(services, caller.id))
-
-
-async def _of_wechat(services: Services, wechat_phone_code: str) -> Phone:
+async def phone_of_wechat(services: Services, wechat_phone_code: str) -> Phone:
     """The phone that WeChat vouches for, if it may be used here."""
     given = await services.wechat.phone(wechat_phone_code)
     try:
@@ -86,7 +61,7 @@ async def list_consents(request: Request) -> Response:
 
 async def give_consent(request: Request) -> Response:
     """Consent to one purpose."""
-    purpose = _purpose(request)
+    purpose = purpose_of(request)
     body = await request.body()
     draft = await read(request, ConsentDraft) if body.strip() else ConsentDraft()
     member_id, now = request.user.id, clock.now()
@@ -95,15 +70,8 @@ async def give_consent(request: Request) -> Response:
         return await d.answer(ConsentView.of(given))
 
 
-async def withdraw_consent(request: Request) -> Response:
-    """Withdraw one purpose, with effect."""
-    purpose = _purpose(request)
-    async with deed(request) as d:
-        await consents.withdraw(d.session, request.user.id, purpose, now=clock.now())
-        return await d.answer(None, 204)
-
-
-def _purpose(request: Request) -> Purpose:
+def purpose_of(request: Request) -> Purpose:
+    """The purpose that the address names, or 404."""
     asked = request.path_params["purpose"]
     for purpose in PURPOSES:
         if purpose == asked:
@@ -125,18 +93,6 @@ async def check_real_name(request: Request) -> Response:
 ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("GET", "/api/v1/me", show_me, SIGNED_IN, {200: MeView}, "Who I am here", tag="me"),
     Endpoint(
-        "PUT",
-        "/api/v1/me/phone",
-        change_phone,
-        SIGNED_IN,
-        {200: MeView},
-        "Take a new phone",
-        body=NewPhone,
-        problems=(CodeWrong, ChallengeEnded, PhoneTaken, LimiterUnavailable, *WECHAT_PROBLEMS),
-        tag="me",
-        limit="write",
-    ),
-    Endpoint(
         "GET",
         "/api/v1/consents",
         list_consents,
@@ -153,18 +109,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         {200: ConsentView},
         "Consent to one purpose",
         body=ConsentDraft,
-        replayable=True,
-        tag="me",
-        limit="write",
-        params={"purpose": ", ".join(PURPOSES)},
-    ),
-    Endpoint(
-        "DELETE",
-        "/api/v1/me/consents/{purpose}",
-        withdraw_consent,
-        SIGNED_IN,
-        {204: None},
-        "Withdraw a consent, with effect",
+        optional=True,
         replayable=True,
         tag="me",
         limit="write",

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import and_, exists, or_, select
+from sqlalchemy import and_, delete, exists, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -40,3 +40,8 @@ async def pairs_blocked(session: AsyncSession, member_id: str) -> set[str]:
         )
     )
     return {blocked if blocker == member_id else blocker for blocker, blocked in rows}
+
+
+async def forget(session: AsyncSession, member_id: str) -> None:
+    """A member has left for good: nobody needs to be kept apart from them."""
+    await session.execute(delete(Block).where(or_(Block.blocker_id == member_id, Block.blocked_id == member_id)))

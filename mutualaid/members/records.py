@@ -55,6 +55,7 @@ class Member(Base):
     legal_name: Mapped[bytes | None] = mapped_column(LargeBinary, info=SEALED)
     identity_lookup: Mapped[bytes | None] = mapped_column(LargeBinary, index=True, info=LOOKUP)
     age_band: Mapped[str | None]
+    left_at: Mapped[datetime | None] = mapped_column(Instant)
     tries_on: Mapped[date | None] = mapped_column(Date)
     tries: Mapped[int] = mapped_column(default=0)
 

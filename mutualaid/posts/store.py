@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from mutualaid.kit.clock import sql_now
@@ -65,3 +65,8 @@ async def reporters(session: AsyncSession, post_id: str) -> int:
     """How many verified members have reported this post since the last ruling."""
     counted = (Report.post_id == post_id, Report.counts, Report.ruled_at.is_(None))
     return await session.scalar(select(func.count()).select_from(Report).where(*counted)) or 0
+
+
+async def forget_words(session: AsyncSession, author_id: str) -> None:
+    """The author has left for good: the words of their posts, readable by design, go too."""
+    await session.execute(update(Post).where(Post.author_id == author_id).values(note=""))

@@ -1,0 +1,1 @@
+"""What touches every room at once: consents withdrawn with effect, another phone, export, erasure."""
