@@ -120,14 +120,14 @@ def _pair_refusals(
         yield "own_post"
     if not all(side.open and side.until > now for side in (need, offer)):
         yield "not_open"
+    elif meeting is None:
+        yield "no_common_time"
     if not (need.author_here and offer.author_here):
         yield "author_away"
     if blocked:
         yield "blocked"
     if metres > min(need.reach_km, offer.reach_km) * 1000:
         yield "too_far"
-    if meeting is None:
-        yield "no_common_time"
     if not need.ways & offer.ways:
         yield "no_common_way"
 

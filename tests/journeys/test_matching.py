@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from sqlalchemy import update
+
+from mutualaid.posts.records import Post
 from tests.harness import House, Person, a_need, an_offer
 
 NEAR = (22.8300, 108.3665)  # about 1.5 km north of home
@@ -292,24 +295,43 @@ async def test_pledges_that_cannot_be_are_refused_by_name(house: House) -> None:
     assert await refusal(path, offer["id"]) == (404, "not_found")
 
 
-async def test_a_pledge_needs_a_name_a_phone_consent_in_this_order(house: House) -> None:
+def _first_lines(need: dict[str, Any], offer: dict[str, Any], mine: dict[str, Any]) -> dict[str, Any]:
+    pair = {"need_line": need["lines"][0]["id"], "offer_line": offer["lines"][0]["id"], "quantity": 2}
+    return {"post": mine["id"], "lines": [pair]}
+
+
+async def test_a_pledge_needs_a_name_a_phone_and_consent_in_this_order(house: House) -> None:
     needer, giver = await _two(house)
-    newcomer = await house.newcomer()
+    newcomer, by_wechat = await house.newcomer(), house.stranger()
+    by_wechat.token = (await by_wechat.post("/sessions", {"wechat_code": "fake:neighbour"})).json()["token"]
+    await (await by_wechat.consent()).verify()
     need, offer = await needer.publish(a_need()), await giver.publish(an_offer())
-    words = await needer.publish(a_need(item="smectite", contact="words"))
-    packs = await giver.publish(an_offer(item="smectite"))
+    path, draft = f"/posts/{need['id']}/matches", _first_lines(need, offer, offer)
 
-    def draft(need: dict[str, Any], offer: dict[str, Any]) -> dict[str, Any]:
-        pair = {"need_line": need["lines"][0]["id"], "offer_line": offer["lines"][0]["id"], "quantity": 2}
-        return {"post": offer["id"], "lines": [pair]}
+    async def refusal(person: Person, body: Any) -> tuple[int, str]:
+        answer = await person.post(path, body)
+        return answer.status_code, answer.json()["code"]
 
-    unnamed = await newcomer.post(f"/posts/{need['id']}/matches", {"nonsense": 1})
-    assert (unnamed.status_code, unnamed.json()["code"]) == (428, "real_name_needed")
+    assert await refusal(newcomer, {"nonsense": 1}) == (428, "real_name_needed")
+    assert await refusal(by_wechat, {"nonsense": 1}) == (422, "invalid")
+    assert await refusal(by_wechat, draft) == (428, "phone_needed")
     await giver.ask("DELETE", "/me/consents/phone_masking")
-    refused = await giver.post(f"/posts/{need['id']}/matches", draft(need, offer))
+    async with house.services.database.transaction() as session:  # a post of before such consents were asked for
+        await session.execute(update(Post).where(Post.id == offer["id"]).values(contact="matches"))
+    refused = await giver.post(path, draft)
     assert (refused.status_code, refused.json()["code"]) == (428, "consent_needed")
     assert [e["field"] for e in refused.json()["errors"]] == ["phone_masking"]
-    assert (await giver.post(f"/posts/{words['id']}/matches", draft(words, packs))).status_code == 201
+
+
+async def test_where_one_post_is_for_words_only_no_number_is_masked_and_no_consent_needed(house: House) -> None:
+    needer, giver = await _two(house)
+    await needer.ask("DELETE", "/me/consents/phone_masking")
+    need, offer = await needer.publish(a_need(contact="words")), await giver.publish(an_offer())
+
+    made = await needer.post(f"/posts/{offer['id']}/matches", _first_lines(need, offer, need))
+
+    assert made.status_code == 201
+    assert (await giver.post(f"/matches/{made.json()['id']}/accept")).json()["state"] == "agreed"
 
 
 async def test_whoever_is_blocked_meets_nobody_again(house: House) -> None:
