@@ -3,7 +3,8 @@
 import asyncio
 import os
 import signal
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -13,7 +14,10 @@ import uvloop
 from rich.console import Console
 
 from mutualaid.kit import logs
+from mutualaid.kit.errors import Overloaded
+from mutualaid.kit.ring import RingRefused
 from mutualaid.kit.settings import Settings, SettingsRefused, load
+from mutualaid.kit.shelves import ShelfRefused
 
 T = TypeVar("T")
 
@@ -36,11 +40,8 @@ console = Console(stderr=True)
 
 
 def _settings() -> Settings:
-    try:
+    with _told():
         return load(os.environ)
-    except SettingsRefused as refusal:
-        console.print(f"[red]设置有误 / settings refused[/red]\n{refusal}", highlight=False)
-        raise typer.Exit(2) from None
 
 
 def _with_services(deed: Callable[..., Coroutine[Any, Any, T]], *args: Any) -> T:
@@ -54,7 +55,26 @@ def _with_services(deed: Callable[..., Coroutine[Any, Any, T]], *args: Any) -> T
         async with open_services(settings) as services:
             return await deed(services, *args)
 
-    return asyncio.run(run())
+    with _told():
+        return asyncio.run(run())
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What an operator can mend is said in a sentence; everything else is a fault of ours."""
+    try:
+        yield
+    except SettingsRefused as refusal:
+        console.print(f"[red]设置有误 / settings refused[/red]\n{refusal}", highlight=False)
+        raise typer.Exit(2) from None
+    except (RingRefused, ShelfRefused) as refusal:
+        console.print(f"[red]密钥不可用 / the keys cannot be used[/red]: {refusal}", highlight=False)
+        raise typer.Exit(1) from None
+    except Overloaded:
+        console.print(
+            "[red]数据库没有应答 / the database does not answer[/red]: MUTUALAID_DATABASE_URL, MUTUALAID_KEYS_URL"
+        )
+        raise typer.Exit(1) from None
 
 
 @app.command()
@@ -66,16 +86,16 @@ def serve(
     worker: Annotated[bool, typer.Option(help="Work in this process too; --no-worker for serving only.")] = True,
 ) -> None:
     """Migrate, seed, serve; Ctrl-C stops cleanly."""
-    from mutualaid.serving import run
+    from mutualaid.serving import CannotListen, run
 
     settings = _settings()
     logs.configure()
     try:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        with _told(), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(run(settings, host=host, port=port, with_worker=worker))
-    except OSError as problem:
+    except CannotListen as problem:
         console.print(
-            f"[red]无法监听 / cannot listen on {host}:{port}[/red]: {problem.strerror}; 换一个 --port / try another --port"
+            f"[red]无法监听 / cannot listen on {host}:{port}[/red]: {problem}; 换一个 --port / try another --port"
         )
         raise typer.Exit(1) from None
 
@@ -105,6 +125,8 @@ def migrate(
     ] = False,
 ) -> None:
     """Bring the database to the newest shape."""
+    if down and to == "head":
+        raise typer.BadParameter("say down to which migration: --down --to base", param_hint="--to")
 
     async def run(services: Any) -> None:
         from mutualaid import migrate as shape

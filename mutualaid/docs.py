@@ -19,15 +19,16 @@ _STYLE = (
 
 
 async def show(request: Request) -> Response:
-    """Every operation and every schema of the document."""
+    """Every operation, schema and problem of the document."""
     spec = openapi(request.app.state.endpoints)
     operations = [_operation(m, p, o) for p, item in spec["paths"].items() for m, o in item.items()]
     schemas = [_schema(n, s) for n, s in sorted(spec["components"]["schemas"].items())]
+    problems = [_problem(code, told) for code, told in spec["x-problems"].items()]
     body = (
         f"<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
         f"<title>mutualaid API</title><style>{_STYLE}</style><main><h1>mutualaid API {escape(spec['info']['version'])}</h1>"
         f"<p>The same as <a href='/api/openapi.json'>openapi.json</a> (OpenAPI 3.1).</p>"
-        f"{''.join(operations)}<h1>Schemas</h1>{''.join(schemas)}</main></html>"
+        f"{''.join(operations)}<h1>Schemas</h1>{''.join(schemas)}<h1>Problems</h1><dl>{''.join(problems)}</dl></main></html>"
     )
     return HTMLResponse(body, headers={"content-security-policy": _CSP})
 
@@ -69,6 +70,12 @@ def _schema(name: str, schema: dict[str, Any]) -> str:
         for field, s in schema.get("properties", {}).items()
     )
     return f"<section id='schema-{escape(name)}'><h2>{escape(name)}</h2><ul>{fields}</ul></section>"
+
+
+def _problem(code: str, told: dict[str, Any]) -> str:
+    """Where the `type` of a problem leads."""
+    name = f"<dt id='problem-{escape(code)}'><code>{escape(code)}</code> {told['status']}</dt>"
+    return f"{name}<dd>{escape(told['en'])}</dd><dd lang=zh-Hans>{escape(told['zh-Hans'])}</dd>"
 
 
 ENDPOINTS = (Endpoint("GET", "/api/docs", show, PUBLIC, {200: None}, "This document, readable", in_document=False),)

@@ -7,6 +7,7 @@ from collections.abc import Awaitable
 from datetime import datetime
 from typing import Protocol
 
+from mutualaid import housekeeping
 from mutualaid.account import jobs as account
 from mutualaid.contacts import jobs as contacts
 from mutualaid.contacts import telling as contacts_telling
@@ -60,6 +61,7 @@ JOBS: dict[str, tuple[Handle, ...]] = {
     "notice.sms": (notices.send_sms,),
     "member.key_destroy": (account.on_key_destroy,),
     "house.daily": (
+        housekeeping.sweep,
         members.sweep,
         account.sweep,
         contacts.daily,

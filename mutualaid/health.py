@@ -1,5 +1,6 @@
 """Is it alive, is it ready, how does it do; and the API's own document."""
 
+import math
 from collections.abc import Sequence
 from functools import cache
 from typing import Any, Literal
@@ -68,8 +69,12 @@ async def _checks(services: Services) -> list[Check]:
 
 
 async def show_metrics(request: Request) -> Response:
-    async with of(request).database.reading() as session:
-        waiting = await outbox.backlog(session)
+    """The counters of this process, and the outbox's as far as the database answers (NaN where it does not)."""
+    try:
+        async with of(request).database.reading() as session:
+            waiting = await outbox.backlog(session)
+    except AidError:
+        waiting = outbox.Backlog(due=math.nan, parked=math.nan, lag_s=math.nan)
     metrics.JOBS_DUE.set(waiting.due)
     metrics.JOBS_PARKED.set(waiting.parked)
     metrics.WORKER_LAG.set(waiting.lag_s)

@@ -1,5 +1,7 @@
 """The database's shape: up to the newest migration, or down; and whether it is current."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import cache
 from importlib.resources import files
 
@@ -8,9 +10,13 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from mutualaid.kit.database import Database
+
+_ONE_AT_A_TIME = (
+    0x6D61_6D69  # PostgreSQL's advisory lock of whoever changes the shape; on SQLite the write lock does it
+)
 
 
 def config(connection: Connection | None = None) -> Config:
@@ -39,12 +45,28 @@ async def is_current(session: AsyncSession) -> bool:
 
 
 async def upgrade(database: Database, to: str = "head") -> None:
-    """Run what is missing, in one transaction a migration."""
-    async with database.engine.connect() as connection:
+    """Run what is missing, in one transaction a migration. Processes that start together take turns."""
+    async with _alone(database) as connection:
         await connection.run_sync(lambda c: command.upgrade(config(c), to))
 
 
 async def downgrade(database: Database, to: str) -> None:
     """Undo down to the migration `to` (`base` is the empty database)."""
-    async with database.engine.connect() as connection:
+    async with _alone(database) as connection:
         await connection.run_sync(lambda c: command.downgrade(config(c), to))
+
+
+@asynccontextmanager
+async def _alone(database: Database) -> AsyncIterator[AsyncConnection]:
+    async with database.connected() as connection:
+        if database.dialect != "postgresql":
+            yield connection
+            return
+        await connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": _ONE_AT_A_TIME})
+        await connection.commit()  # the lock is the session's; each migration has a transaction of its own
+        try:
+            yield connection
+        finally:
+            await connection.rollback()
+            await connection.execute(text("SELECT pg_advisory_unlock(:lock)"), {"lock": _ONE_AT_A_TIME})
+            await connection.commit()

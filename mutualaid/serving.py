@@ -1,12 +1,13 @@
 """One process that does everything: migrate, seed, listen, serve, work, stop cleanly."""
 
-import resource
+import asyncio
+import signal
 import socket
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import uvicorn
-from sqlalchemy.exc import DBAPIError
 
 from mutualaid import migrate
 from mutualaid.app import build_app
@@ -17,8 +18,12 @@ from mutualaid.services import Services
 from mutualaid.wiring import open_services
 
 
+class CannotListen(Exception):
+    """The address is taken, not ours, or no address; the message is the system's."""
+
+
 async def run(settings: Settings, *, host: str, port: int, with_worker: bool) -> None:
-    """Serve until SIGINT or SIGTERM. Raises `OSError` when the address cannot be had, before anything is opened."""
+    """Serve until SIGINT or SIGTERM. Raises `CannotListen` before anything is opened."""
     listening = _listen(host, port)
     async with open_services(settings) as services:
         await prepare(services)
@@ -52,35 +57,54 @@ class _Announced(uvicorn.Server):
         if self.started:
             self.announce()
 
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """uvicorn's own raises the signal once more afterwards: that would end the process before all is closed."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(number)
+
 
 def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listening.bind((host, port))
-    listening.listen(1024)
+    try:
+        listening.bind((host, port))
+        listening.listen(1024)
+    except OSError as problem:
+        listening.close()
+        raise CannotListen(problem.strerror) from problem
     listening.setblocking(False)
     return listening
 
 
 async def prepare(services: Services) -> None:
     """Bring the database to its newest shape and seed it; quick when there is nothing to do."""
-    try:
-        async with services.database.reading() as session:
-            current = await migrate.is_current(session)
-    except DBAPIError:
-        current = False
+    async with services.database.reading() as session:
+        current = await migrate.is_current(session)
     if not current:
         await migrate.upgrade(services.database)
     await seed(services.database, now=clock.now())
 
 
 def _say(settings: Settings, address: str, with_worker: bool) -> None:
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     mode = "测试模式 / test mode: fake makers, nothing leaves this machine" if settings.dev else "prod"
     print(f"mutualaid  {address}   API {address}/api/docs", flush=True)
     print(
-        f"           {mode}; data in {settings.data}; {'with' if with_worker else 'without'} a worker; {memory} MB",
+        f"           {mode}; data in {settings.data}; {'with' if with_worker else 'without'} a worker{_memory()}",
         flush=True,
     )
-    print("           Ctrl-C 停止 / stops it", file=sys.stdout, flush=True)
+    print("           Ctrl-C 停止 / stops it", flush=True)
+
+
+def _memory() -> str:
+    """What this process holds now, where the system says so in the manner of Linux."""
+    status = Path("/proc/self/status")
+    lines = status.read_text().splitlines() if status.exists() else []
+    return "".join(f"; {int(line.split()[1]) // 1024} MB" for line in lines if line.startswith("VmRSS:"))

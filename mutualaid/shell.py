@@ -35,45 +35,46 @@ class Shell:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        if self._under_way >= self._most and scope["path"] not in ALWAYS_ANSWERED:
-            await trouble.as_answer(Request(scope), Overloaded(retry_after=1))(scope, receive, send)
-            return
+        full = self._under_way >= self._most and scope["path"] not in ALWAYS_ANSWERED
         self._under_way += 1
         try:
-            await self._serve(scope, receive, send)
+            await _serve(_turned_away if full else self._app, scope, receive, send)
         finally:
             self._under_way -= 1
 
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        began = time.monotonic()
-        status = 500
-        started = False
 
-        async def send_with_headers(message: Message) -> None:
-            nonlocal status, started
-            if message["type"] == "http.response.start":
-                status, started = message["status"], True
-                message["headers"] = [*message["headers"], *_missing(message)]
-            await send(message)
+async def _turned_away(scope: Scope, receive: Receive, send: Send) -> None:
+    raise Overloaded(retry_after=1)
 
-        try:
-            await self._app(scope, _bounded(scope, receive), send_with_headers)
-        except AidError as error:
-            if started:
-                raise
-            await trouble.as_answer(Request(scope), error)(scope, receive, send_with_headers)
-        except ClientDisconnect:
-            return  # nobody is there to be told
-        except Exception as fault:  # the last word: whatever nobody expected is a logged 500 without details
-            if started:
-                raise
-            await trouble.unexpected(Request(scope), fault)(scope, receive, send_with_headers)
-        finally:
-            route = getattr(scope.get("route"), "path", "unknown")
-            metrics.REQUESTS.labels(
-                scope["method"] if scope["method"] in _METHODS else "other", route, str(status)
-            ).inc()
-            metrics.SECONDS.labels(route).observe(time.monotonic() - began)
+
+async def _serve(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    began = time.monotonic()
+    status = 500
+    started = False
+
+    async def send_with_headers(message: Message) -> None:
+        nonlocal status, started
+        if message["type"] == "http.response.start":
+            status, started = message["status"], True
+            message["headers"] = [*message["headers"], *_missing(message)]
+        await send(message)
+
+    try:
+        await app(scope, _bounded(scope, receive), send_with_headers)
+    except AidError as error:
+        if started:
+            raise
+        await trouble.as_answer(Request(scope), error)(scope, receive, send_with_headers)
+    except ClientDisconnect:
+        status = 499  # nobody is there to be told; the counters name it as nginx does
+    except Exception as fault:  # the last word: whatever nobody expected is a logged 500 without details
+        if started:
+            raise
+        await trouble.unexpected(Request(scope), fault)(scope, receive, send_with_headers)
+    finally:
+        route = getattr(scope.get("route"), "path", "unknown")
+        metrics.REQUESTS.labels(scope["method"] if scope["method"] in _METHODS else "other", route, str(status)).inc()
+        metrics.SECONDS.labels(route).observe(time.monotonic() - began)
 
 
 def _missing(message: MutableMapping[str, Any]) -> list[tuple[bytes, bytes]]:

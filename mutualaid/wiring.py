@@ -11,7 +11,7 @@ from mutualaid.kit.database import Database
 from mutualaid.kit.keystore import KeyStore
 from mutualaid.kit.limits import Limiter
 from mutualaid.kit.ring import KeyRing, hook_token
-from mutualaid.kit.settings import Settings
+from mutualaid.kit.settings import Settings, SettingsRefused
 from mutualaid.providers.content.fake import FakeContent
 from mutualaid.providers.content.wordlist import Wordlist
 from mutualaid.providers.geocoding.district import District
@@ -53,6 +53,8 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         ring = KeyRing.open(settings.keys_dir)
         database = Database(settings.database_url, ring)
         stack.push_async_callback(database.close)
+        if not settings.dev and (losing := await database.losing_settings()):
+            raise SettingsRefused(f"prod refuses a PostgreSQL that can lose commits; turn on: {', '.join(losing)}")
         keys = await KeyStore.open(settings.keys_url, ring)
         stack.push_async_callback(keys.close)
         cache = await open_cache(settings.redis_url)

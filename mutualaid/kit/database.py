@@ -101,6 +101,12 @@ class Database:
         async with AsyncSession(bind, expire_on_commit=False, info={RING: self.keys}) as session:
             yield session
 
+    @asynccontextmanager
+    async def connected(self) -> AsyncIterator[AsyncConnection]:
+        """A bare connection, for whoever changes the database's shape."""
+        async with _pool_errors(), self.engine.connect() as connection:
+            yield connection
+
     async def losing_settings(self) -> list[str]:
         """The server's settings under which a power cut could lose what was acknowledged; SQLite is opened without any."""
         if self.dialect == "sqlite":

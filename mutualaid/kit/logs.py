@@ -2,8 +2,10 @@
 
 import logging
 import sys
+import threading
 import traceback
 from collections.abc import MutableMapping
+from types import TracebackType
 from typing import Any
 
 import structlog
@@ -12,29 +14,33 @@ ALLOWED = frozenset(
     (
         *("event", "level", "timestamp", "method", "route", "status", "ms", "code", "kind", "error", "at", "count"),
         *("job", "attempts", "worker", "lag_s", "due", "parked", "seconds", "memory_mb", "setting", "version"),
-        *("provider", "maker", "dialect", "bell", "address"),
+        *("provider", "maker", "dialect", "bell", "dropped"),
     )
 )
+_FRAMES = 8
 
 
 def _only_listed(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Drop what is not on the list; say which names were dropped, so that a mistake is seen and still leaks nothing."""
-    dropped = sorted(name for name in event if name not in ALLOWED and name != "exc_info")
+    """Drop what is not on the list; say how much was dropped, so that a mistake is seen and still leaks nothing."""
     kept = {name: value for name, value in event.items() if name in ALLOWED}
-    if dropped:
-        kept["count"] = len(dropped)
-        kept["kind"] = "fields_dropped"
-    if problem := event.get("exc_info"):
+    if problem := event.pop("exc_info", None):
         kept["error"], kept["at"] = where(problem if isinstance(problem, BaseException) else sys.exc_info()[1])
+    if dropped := len(event.keys() - kept.keys()):
+        kept["dropped"] = dropped
     return kept
 
 
 def where(problem: BaseException | None) -> tuple[str, list[str]]:
-    """An exception's class and its frames (file:line function): never its message, which may repeat what people wrote."""
+    """An exception's class, its causes' classes, and its last frames (file:line function): never a message, which may
+    repeat what people wrote."""
     if problem is None:
         return "", []
-    frames = traceback.extract_tb(problem.__traceback__)[-8:]
-    return type(problem).__name__, [f"{f.filename.rsplit('/', 3)[-1]}:{f.lineno} {f.name}" for f in frames]
+    chain, cause = [type(problem).__name__], problem.__cause__
+    while cause is not None and len(chain) < _FRAMES:
+        chain.append(type(cause).__name__)
+        cause = cause.__cause__
+    frames = traceback.extract_tb(problem.__traceback__)[-_FRAMES:]
+    return " from ".join(chain), [f"{'/'.join(f.filename.split('/')[-2:])}:{f.lineno} {f.name}" for f in frames]
 
 
 class _NoMessages(logging.Handler):
@@ -43,6 +49,13 @@ class _NoMessages(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         error, at = where(record.exc_info[1]) if record.exc_info else (record.name, [])
         structlog.get_logger().log(record.levelno, "library", kind=record.name, error=error, at=at)
+
+
+def _crashed(_kind: type[BaseException], problem: BaseException | None, _trace: TracebackType | None) -> None:
+    """What Python would print of an exception that nobody caught, without its message."""
+    if isinstance(problem, KeyboardInterrupt):
+        return
+    structlog.get_logger().error("crashed", exc_info=problem)
 
 
 def configure() -> None:
@@ -59,3 +72,7 @@ def configure() -> None:
         cache_logger_on_first_use=False,
     )
     logging.root.handlers = [_NoMessages(level=logging.WARNING)]
+    logging.captureWarnings(True)  # Python's own would quote a source line
+    sys.excepthook = _crashed
+    sys.unraisablehook = lambda told: _crashed(told.exc_type, told.exc_value, told.exc_traceback)
+    threading.excepthook = lambda told: _crashed(told.exc_type, told.exc_value, told.exc_traceback)

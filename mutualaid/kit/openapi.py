@@ -7,7 +7,9 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from mutualaid.kit.endpoints import Endpoint
+from mutualaid.kit.errors import AidError
 from mutualaid.kit.problems import Problem
+from mutualaid.kit.texts import say
 
 _REF = "#/components/schemas/{model}"
 _ID = {"type": "string", "minLength": 1, "maxLength": 64}
@@ -36,6 +38,15 @@ def document(endpoints: Iterable[Endpoint], *, version: str, statuses: dict[str,
             "schemas": definitions["$defs"],
             "securitySchemes": {"session": {"type": "http", "scheme": "bearer"}},
         },
+        "x-problems": problem_codes(AidError.known, statuses),
+    }
+
+
+def problem_codes(known: Iterable[type[AidError]], statuses: dict[str, int]) -> dict[str, dict[str, Any]]:
+    """Every code that a problem may carry: its status, and its sentence in both languages."""
+    return {
+        error.code: {"status": statuses[error.kind], "en": error.text, "zh-Hans": say(error.text, "zh-Hans")}
+        for error in sorted(known, key=lambda error: error.code)
     }
 
 

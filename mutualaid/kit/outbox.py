@@ -118,12 +118,14 @@ async def finish(database: Database, claim: Claim) -> bool:
         return gone.first() is not None
 
 
-async def put_back(database: Database, claim: Claim, *, error: str, retry_after: timedelta | None = None) -> bool:
-    """The job failed: due again after a growing pause (or `retry_after`), parked after `MOST_ATTEMPTS`.
+async def put_back(database: Database, claim: Claim, *, error: str, at_least: timedelta = timedelta()) -> bool:
+    """The job failed: due again after a pause that doubles (and is `at_least` so long), parked after `MOST_ATTEMPTS`.
+
+    False if the lease was lost meanwhile. An outside service may be away for two hours before its jobs are parked.
 
     `error` is a class name or a code, never a message: messages may carry what people wrote.
     """
-    pause = retry_after or timedelta(seconds=min(_LONGEST_PAUSE_S, 2**claim.attempts))
+    pause = max(at_least, timedelta(seconds=min(_LONGEST_PAUSE_S, 2**claim.attempts)))
     async with database.transaction() as session:
         now = await _database_now(session)
         parked = now if claim.attempts >= MOST_ATTEMPTS else None
@@ -139,8 +141,10 @@ async def put_back(database: Database, claim: Claim, *, error: str, retry_after:
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    due: int
-    parked: int
+    """Counts, and seconds; `math.nan` where nobody could count."""
+
+    due: float
+    parked: float
     lag_s: float
 
 
