@@ -42,33 +42,34 @@ def postgres_url() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-async def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated and seeded database file, copied for each test."""
-    folder = tmp_path_factory.mktemp("template")
-    await _prepare(f"sqlite+aiosqlite:///{folder / 'mutualaid.db'}", folder)
-    return folder / "mutualaid.db"
+def template_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where both templates are made; its keys have signed what they hold, so each test gets a copy of them."""
+    return tmp_path_factory.mktemp("template")
 
 
 @pytest.fixture(scope="session")
-async def postgres_template(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+async def sqlite_template(template_data: Path) -> Path:
+    """A migrated and seeded database file, copied for each test."""
+    file = template_data / "mutualaid.db"
+    await _prepare(f"sqlite+aiosqlite:///{file}", template_data)
+    return file
+
+
+@pytest.fixture(scope="session")
+async def postgres_template(postgres_url: str, template_data: Path) -> str:
     """A migrated and seeded database, the template of each test's own."""
     name = f"template_{secrets.token_hex(8)}"
     await _administer(postgres_url, f'CREATE DATABASE "{name}"')
     url = make_url(postgres_url).set(database=name)
-    await _prepare(url.render_as_string(hide_password=False), tmp_path_factory.mktemp("template-keys"))
+    await _prepare(url.render_as_string(hide_password=False), template_data)
     return name
 
 
-async def _prepare(url: str, folder: Path) -> None:
-    database = Database(url, KeyRing.open(folder / "keys"))
+async def _prepare(url: str, data: Path) -> None:
+    database = Database(url, KeyRing.open(data / "keys"))
     await migrate.upgrade(database)
     await seed(database, now=kit_clock.now())
-    if database.dialect == "sqlite":
-        async with database.engine.connect() as connection:
-            await connection.exec_driver_sql("COMMIT")
-            await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-            await connection.exec_driver_sql("BEGIN")
-    await database.close()
+    await database.close()  # the last connection to go empties SQLite's write-ahead log into the file
 
 
 async def _administer(url: str, *statements: str) -> None:
@@ -110,7 +111,8 @@ def clock(tmp_path: Path) -> Iterator[Clock]:
 
 
 @pytest.fixture
-def settings(tmp_path: Path, database_url: str, clock: Clock) -> Settings:
+def settings(tmp_path: Path, database_url: str, clock: Clock, template_data: Path) -> Settings:
+    shutil.copytree(template_data / "keys", tmp_path / "keys", copy_function=shutil.copy2)
     return Settings(data=tmp_path, database_url=database_url, now_file=clock.file)
 
 

@@ -94,6 +94,18 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("cell", "mark", name=op.f("pk_crowd_marks")),
     )
     op.create_table(
+        "fake_bindings",
+        sa.Column("key", sa.String(), nullable=False),
+        sa.Column("x", sa.String(), nullable=False),
+        sa.Column("a", sa.LargeBinary(), nullable=False),
+        sa.Column("b", sa.LargeBinary(), nullable=False),
+        sa.Column("expires_at", Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_fake_bindings")),
+    )
+    with op.batch_alter_table("fake_bindings", schema=None) as batch_op:
+        batch_op.create_index("ix_fake_bindings_x", ["x"], unique=False)
+
+    op.create_table(
         "idempotency_slots",
         sa.Column("id", sa.LargeBinary(), nullable=False),
         sa.Column("owner", sa.String(), nullable=False),
@@ -144,6 +156,7 @@ def upgrade() -> None:
         sa.Column("legal_name", sa.LargeBinary(), nullable=True),
         sa.Column("identity_lookup", sa.LargeBinary(), nullable=True),
         sa.Column("age_band", sa.String(), nullable=True),
+        sa.Column("left_at", Instant(), nullable=True),
         sa.Column("tries_on", sa.Date(), nullable=True),
         sa.Column("tries", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_members")),
@@ -152,6 +165,33 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("members", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_members_identity_lookup"), ["identity_lookup"], unique=False)
+
+    op.create_table(
+        "notices",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("member_id", sa.String(length=32), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("params", sa.JSON(), nullable=False),
+        sa.Column("subject_type", sa.String(length=8), nullable=False),
+        sa.Column("subject_id", sa.String(length=32), nullable=False),
+        sa.Column("occasion", sa.String(length=40), nullable=False),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("read_at", Instant(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_notices")),
+    )
+    with op.batch_alter_table("notices", schema=None) as batch_op:
+        batch_op.create_index("ix_notices_inbox", ["member_id", "created_at", "id"], unique=False)
+        batch_op.create_index("uq_notices_once", ["member_id", "kind", "subject_id", "occasion"], unique=True)
+
+    op.create_table(
+        "pool_numbers",
+        sa.Column("x", sa.String(length=16), nullable=False),
+        sa.Column("offered", sa.Boolean(), nullable=False),
+        sa.Column("used_at", Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("x", name=op.f("pk_pool_numbers")),
+    )
+    with op.batch_alter_table("pool_numbers", schema=None) as batch_op:
+        batch_op.create_index("ix_pool_numbers_rested", ["offered", "used_at"], unique=False)
 
     op.create_table(
         "region_sources",
@@ -180,6 +220,25 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_regions_parent"), ["parent"], unique=False)
 
     op.create_table(
+        "rulings",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("moderator_id", sa.String(length=32), nullable=False),
+        sa.Column("post_id", sa.String(length=32), nullable=True),
+        sa.Column("member_id", sa.String(length=32), nullable=True),
+        sa.Column("deed", sa.String(length=8), nullable=False),
+        sa.Column("reason", sa.String(length=13), nullable=False),
+        sa.Column("cut_contacts", sa.Boolean(), nullable=False),
+        sa.Column("note", sa.LargeBinary(), nullable=True),
+        sa.Column("salt", sa.LargeBinary(), nullable=True),
+        sa.Column("made_at", Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_rulings")),
+    )
+    with op.batch_alter_table("rulings", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_rulings_member_id"), ["member_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_rulings_moderator_id"), ["moderator_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_rulings_post_id"), ["post_id"], unique=False)
+
+    op.create_table(
         "anchors",
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("member_id", sa.String(), nullable=False),
@@ -191,6 +250,48 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("anchors", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_anchors_member_id"), ["member_id"], unique=False)
+
+    op.create_table(
+        "blocks",
+        sa.Column("blocker_id", sa.String(), nullable=False),
+        sa.Column("blocked_id", sa.String(), nullable=False),
+        sa.Column("made_at", Instant(), nullable=False),
+        sa.ForeignKeyConstraint(["blocked_id"], ["members.id"], name=op.f("fk_blocks_blocked_id")),
+        sa.ForeignKeyConstraint(["blocker_id"], ["members.id"], name=op.f("fk_blocks_blocker_id")),
+        sa.PrimaryKeyConstraint("blocker_id", "blocked_id", name=op.f("pk_blocks")),
+    )
+    with op.batch_alter_table("blocks", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_blocks_blocked_id"), ["blocked_id"], unique=False)
+
+    op.create_table(
+        "cases",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("reason", sa.String(length=13), nullable=False),
+        sa.Column("state", sa.String(length=7), nullable=False),
+        sa.Column("subject_id", sa.String(length=32), nullable=False),
+        sa.Column("post_id", sa.String(length=32), nullable=True),
+        sa.Column("other_post_id", sa.String(length=32), nullable=True),
+        sa.Column("match_id", sa.String(length=32), nullable=True),
+        sa.Column("contact_id", sa.String(length=32), nullable=True),
+        sa.Column("claimed_by", sa.String(length=32), nullable=True),
+        sa.Column("claimed_until", Instant(), nullable=True),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("closed_at", Instant(), nullable=True),
+        sa.Column("ruling_id", sa.String(length=32), nullable=True),
+        sa.ForeignKeyConstraint(["ruling_id"], ["rulings.id"], name=op.f("fk_cases_ruling_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_cases")),
+    )
+    with op.batch_alter_table("cases", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_cases_other_post_id"), ["other_post_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_cases_post_id"), ["post_id"], unique=False)
+        batch_op.create_index("ix_cases_queue", ["state", "created_at", "id"], unique=False)
+        batch_op.create_index(
+            "uq_cases_standing",
+            ["subject_id", "reason"],
+            unique=True,
+            sqlite_where=sa.text("state <> 'closed'"),
+            postgresql_where=sa.text("state <> 'closed'"),
+        )
 
     op.create_table(
         "consents",
@@ -270,6 +371,108 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_sessions_member_id"), ["member_id"], unique=False)
 
     op.create_table(
+        "case_members",
+        sa.Column("case_id", sa.String(length=32), nullable=False),
+        sa.Column("member_id", sa.String(length=32), nullable=False),
+        sa.Column("part", sa.String(length=9), nullable=False),
+        sa.ForeignKeyConstraint(["case_id"], ["cases.id"], name=op.f("fk_case_members_case_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("case_id", "member_id", name=op.f("pk_case_members")),
+    )
+    with op.batch_alter_table("case_members", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_case_members_member_id"), ["member_id"], unique=False)
+
+    op.create_table(
+        "leases",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("post_id", sa.String(length=32), nullable=False),
+        sa.Column("other_post_id", sa.String(length=32), nullable=True),
+        sa.Column("match_id", sa.String(length=32), nullable=True),
+        sa.Column("asker_id", sa.String(length=32), nullable=False),
+        sa.Column("owner_id", sa.String(length=32), nullable=False),
+        sa.Column("channel", sa.String(length=5), nullable=False),
+        sa.Column("wants_call", sa.Boolean(), nullable=False),
+        sa.Column("state", sa.String(length=8), nullable=False),
+        sa.Column("x", sa.String(length=16), nullable=True),
+        sa.Column("fence", sa.Integer(), nullable=False),
+        sa.Column("asked_at", Instant(), nullable=False),
+        sa.Column("granted_at", Instant(), nullable=True),
+        sa.Column("expires_at", Instant(), nullable=False),
+        sa.Column("extensions", sa.Integer(), nullable=False),
+        sa.Column("ended_at", Instant(), nullable=True),
+        sa.Column("because", sa.String(length=17), nullable=True),
+        sa.Column("failed", sa.String(length=32), nullable=True),
+        sa.Column("binding_key", sa.String(length=48), nullable=True),
+        sa.Column("binding_ref", sa.String(length=128), nullable=True),
+        sa.Column("unbound_at", Instant(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["other_post_id"], ["posts.id"], name=op.f("fk_leases_other_post_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(["post_id"], ["posts.id"], name=op.f("fk_leases_post_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_leases")),
+    )
+    with op.batch_alter_table("leases", schema=None) as batch_op:
+        batch_op.create_index("ix_leases_asker", ["asker_id", "asked_at"], unique=False)
+        batch_op.create_index(
+            "ix_leases_live",
+            ["expires_at"],
+            unique=False,
+            sqlite_where=sa.text("state IN ('asked', 'granted')"),
+            postgresql_where=sa.text("state IN ('asked', 'granted')"),
+        )
+        batch_op.create_index(batch_op.f("ix_leases_other_post_id"), ["other_post_id"], unique=False)
+        batch_op.create_index("ix_leases_owner", ["owner_id", "asked_at"], unique=False)
+        batch_op.create_index("ix_leases_post", ["post_id", "state"], unique=False)
+        batch_op.create_index("ix_leases_x", ["x"], unique=False)
+        batch_op.create_index(
+            "uq_leases_live_match",
+            ["match_id"],
+            unique=True,
+            sqlite_where=sa.text("match_id IS NOT NULL AND state IN ('asked', 'granted')"),
+            postgresql_where=sa.text("match_id IS NOT NULL AND state IN ('asked', 'granted')"),
+        )
+
+    op.create_table(
+        "matches",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("need_post_id", sa.String(length=32), nullable=False),
+        sa.Column("offer_post_id", sa.String(length=32), nullable=False),
+        sa.Column("need_author_id", sa.String(length=32), nullable=False),
+        sa.Column("offer_author_id", sa.String(length=32), nullable=False),
+        sa.Column("round", sa.Integer(), nullable=False),
+        sa.Column("state", sa.String(length=9), nullable=False),
+        sa.Column("need_accepted", sa.Boolean(), nullable=False),
+        sa.Column("offer_accepted", sa.Boolean(), nullable=False),
+        sa.Column("pledged", sa.Boolean(), nullable=False),
+        sa.Column("proposed_at", Instant(), nullable=False),
+        sa.Column("expires_at", Instant(), nullable=False),
+        sa.Column("agreed_at", Instant(), nullable=True),
+        sa.Column("closed_at", Instant(), nullable=True),
+        sa.Column("closed_by", sa.String(length=5), nullable=True),
+        sa.Column("because", sa.String(length=12), nullable=True),
+        sa.Column("answered", sa.Boolean(), nullable=False),
+        sa.Column("disputed", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["need_post_id"], ["posts.id"], name=op.f("fk_matches_need_post_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["offer_post_id"], ["posts.id"], name=op.f("fk_matches_offer_post_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_matches")),
+    )
+    with op.batch_alter_table("matches", schema=None) as batch_op:
+        batch_op.create_index("ix_matches_need_author", ["need_author_id", "proposed_at"], unique=False)
+        batch_op.create_index("ix_matches_offer", ["offer_post_id", "proposed_at"], unique=False)
+        batch_op.create_index("ix_matches_offer_author", ["offer_author_id", "proposed_at"], unique=False)
+        batch_op.create_index(
+            "uq_matches_live_pair",
+            ["need_post_id", "offer_post_id"],
+            unique=True,
+            sqlite_where=sa.text("state IN ('proposed', 'accepted', 'agreed')"),
+            postgresql_where=sa.text("state IN ('proposed', 'accepted', 'agreed')"),
+        )
+        batch_op.create_index("uq_matches_round", ["need_post_id", "offer_post_id", "round"], unique=True)
+
+    op.create_table(
         "post_lines",
         sa.Column("id", sa.String(length=32), nullable=False),
         sa.Column("post_id", sa.String(length=32), nullable=False),
@@ -309,11 +512,130 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_post_reports_reporter_id"), ["reporter_id"], unique=False)
         batch_op.create_index("uq_post_reports_once", ["post_id", "reporter_id"], unique=True)
 
+    op.create_table(
+        "calls",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("maker", sa.String(length=16), nullable=False),
+        sa.Column("call_id", sa.String(length=100), nullable=False),
+        sa.Column("lease_id", sa.String(length=32), nullable=False),
+        sa.Column("caller_key", sa.LargeBinary(), nullable=False),
+        sa.Column("callee_key", sa.LargeBinary(), nullable=False),
+        sa.Column("by", sa.String(length=1), nullable=False),
+        sa.Column("outcome", sa.String(length=9), nullable=True),
+        sa.Column("seconds", sa.Integer(), nullable=False),
+        sa.Column("at", Instant(), nullable=False),
+        sa.Column("told_at", Instant(), nullable=True),
+        sa.ForeignKeyConstraint(["lease_id"], ["leases.id"], name=op.f("fk_calls_lease_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_calls")),
+    )
+    with op.batch_alter_table("calls", schema=None) as batch_op:
+        batch_op.create_index("ix_calls_at", ["at"], unique=False)
+        batch_op.create_index("ix_calls_lease", ["lease_id", "at"], unique=False)
+        batch_op.create_index("uq_calls_call", ["maker", "call_id"], unique=True)
+
+    op.create_table(
+        "contact_reports",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("lease_id", sa.String(length=32), nullable=False),
+        sa.Column("reporter_id", sa.String(length=32), nullable=False),
+        sa.Column("reason", sa.String(length=16), nullable=False),
+        sa.Column("note", sa.LargeBinary(), nullable=True),
+        sa.Column("made_at", Instant(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["lease_id"], ["leases.id"], name=op.f("fk_contact_reports_lease_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_contact_reports")),
+    )
+    with op.batch_alter_table("contact_reports", schema=None) as batch_op:
+        batch_op.create_index("uq_contact_reports_once", ["lease_id", "reporter_id"], unique=True)
+
+    op.create_table(
+        "match_lines",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("match_id", sa.String(length=32), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("need_line_id", sa.String(length=32), nullable=False),
+        sa.Column("offer_line_id", sa.String(length=32), nullable=False),
+        sa.Column("item", sa.String(length=64), nullable=False),
+        sa.Column("quantity", sa.Integer(), nullable=False),
+        sa.Column("completed", sa.Integer(), nullable=False),
+        sa.CheckConstraint(
+            "0 < quantity AND 0 <= completed AND completed <= quantity", name=op.f("ck_match_lines_amounts")
+        ),
+        sa.ForeignKeyConstraint(["match_id"], ["matches.id"], name=op.f("fk_match_lines_match_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["need_line_id"], ["post_lines.id"], name=op.f("fk_match_lines_need_line_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["offer_line_id"], ["post_lines.id"], name=op.f("fk_match_lines_offer_line_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_match_lines")),
+    )
+    with op.batch_alter_table("match_lines", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_match_lines_match_id"), ["match_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_match_lines_need_line_id"), ["need_line_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_match_lines_offer_line_id"), ["offer_line_id"], unique=False)
+
+    op.create_table(
+        "messages",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("lease_id", sa.String(length=32), nullable=False),
+        sa.Column("author_id", sa.String(length=32), nullable=False),
+        sa.Column("words", sa.LargeBinary(), nullable=False),
+        sa.Column("scrubbed", sa.Boolean(), nullable=False),
+        sa.Column("at", Instant(), nullable=False),
+        sa.ForeignKeyConstraint(["lease_id"], ["leases.id"], name=op.f("fk_messages_lease_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_messages")),
+    )
+    with op.batch_alter_table("messages", schema=None) as batch_op:
+        batch_op.create_index("ix_messages_author", ["author_id"], unique=False)
+        batch_op.create_index("ix_messages_lease", ["lease_id", "at", "id"], unique=False)
+
+    op.create_table(
+        "seats",
+        sa.Column("x", sa.String(length=16), nullable=False),
+        sa.Column("person_key", sa.LargeBinary(), nullable=False),
+        sa.Column("lease_id", sa.String(length=32), nullable=False),
+        sa.Column("role", sa.String(length=1), nullable=False),
+        sa.Column("until", Instant(), nullable=False),
+        sa.ForeignKeyConstraint(["lease_id"], ["leases.id"], name=op.f("fk_seats_lease_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("x", "person_key", name=op.f("pk_seats")),
+    )
+    with op.batch_alter_table("seats", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_seats_lease_id"), ["lease_id"], unique=False)
+        batch_op.create_index("ix_seats_person", ["person_key", "until"], unique=False)
+
     # ### end Alembic commands ###
 
 
 def downgrade() -> None:
     # ### commands auto generated by Alembic - please adjust! ###
+    with op.batch_alter_table("seats", schema=None) as batch_op:
+        batch_op.drop_index("ix_seats_person")
+        batch_op.drop_index(batch_op.f("ix_seats_lease_id"))
+
+    op.drop_table("seats")
+    with op.batch_alter_table("messages", schema=None) as batch_op:
+        batch_op.drop_index("ix_messages_lease")
+        batch_op.drop_index("ix_messages_author")
+
+    op.drop_table("messages")
+    with op.batch_alter_table("match_lines", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_match_lines_offer_line_id"))
+        batch_op.drop_index(batch_op.f("ix_match_lines_need_line_id"))
+        batch_op.drop_index(batch_op.f("ix_match_lines_match_id"))
+
+    op.drop_table("match_lines")
+    with op.batch_alter_table("contact_reports", schema=None) as batch_op:
+        batch_op.drop_index("uq_contact_reports_once")
+
+    op.drop_table("contact_reports")
+    with op.batch_alter_table("calls", schema=None) as batch_op:
+        batch_op.drop_index("uq_calls_call")
+        batch_op.drop_index("ix_calls_lease")
+        batch_op.drop_index("ix_calls_at")
+
+    op.drop_table("calls")
     with op.batch_alter_table("post_reports", schema=None) as batch_op:
         batch_op.drop_index("uq_post_reports_once")
         batch_op.drop_index(batch_op.f("ix_post_reports_reporter_id"))
@@ -324,6 +646,40 @@ def downgrade() -> None:
         batch_op.drop_index("ix_post_lines_item")
 
     op.drop_table("post_lines")
+    with op.batch_alter_table("matches", schema=None) as batch_op:
+        batch_op.drop_index("uq_matches_round")
+        batch_op.drop_index(
+            "uq_matches_live_pair",
+            sqlite_where=sa.text("state IN ('proposed', 'accepted', 'agreed')"),
+            postgresql_where=sa.text("state IN ('proposed', 'accepted', 'agreed')"),
+        )
+        batch_op.drop_index("ix_matches_offer_author")
+        batch_op.drop_index("ix_matches_offer")
+        batch_op.drop_index("ix_matches_need_author")
+
+    op.drop_table("matches")
+    with op.batch_alter_table("leases", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_leases_live_match",
+            sqlite_where=sa.text("match_id IS NOT NULL AND state IN ('asked', 'granted')"),
+            postgresql_where=sa.text("match_id IS NOT NULL AND state IN ('asked', 'granted')"),
+        )
+        batch_op.drop_index("ix_leases_x")
+        batch_op.drop_index("ix_leases_post")
+        batch_op.drop_index("ix_leases_owner")
+        batch_op.drop_index(batch_op.f("ix_leases_other_post_id"))
+        batch_op.drop_index(
+            "ix_leases_live",
+            sqlite_where=sa.text("state IN ('asked', 'granted')"),
+            postgresql_where=sa.text("state IN ('asked', 'granted')"),
+        )
+        batch_op.drop_index("ix_leases_asker")
+
+    op.drop_table("leases")
+    with op.batch_alter_table("case_members", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_case_members_member_id"))
+
+    op.drop_table("case_members")
     with op.batch_alter_table("sessions", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_sessions_member_id"))
         batch_op.drop_index(batch_op.f("ix_sessions_ends_at"))
@@ -346,16 +702,46 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_consents_member_id"))
 
     op.drop_table("consents")
+    with op.batch_alter_table("cases", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_cases_standing",
+            sqlite_where=sa.text("state <> 'closed'"),
+            postgresql_where=sa.text("state <> 'closed'"),
+        )
+        batch_op.drop_index("ix_cases_queue")
+        batch_op.drop_index(batch_op.f("ix_cases_post_id"))
+        batch_op.drop_index(batch_op.f("ix_cases_other_post_id"))
+
+    op.drop_table("cases")
+    with op.batch_alter_table("blocks", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_blocks_blocked_id"))
+
+    op.drop_table("blocks")
     with op.batch_alter_table("anchors", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_anchors_member_id"))
 
     op.drop_table("anchors")
+    with op.batch_alter_table("rulings", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_rulings_post_id"))
+        batch_op.drop_index(batch_op.f("ix_rulings_moderator_id"))
+        batch_op.drop_index(batch_op.f("ix_rulings_member_id"))
+
+    op.drop_table("rulings")
     with op.batch_alter_table("regions", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_regions_parent"))
         batch_op.drop_index("ix_regions_bounds")
 
     op.drop_table("regions")
     op.drop_table("region_sources")
+    with op.batch_alter_table("pool_numbers", schema=None) as batch_op:
+        batch_op.drop_index("ix_pool_numbers_rested")
+
+    op.drop_table("pool_numbers")
+    with op.batch_alter_table("notices", schema=None) as batch_op:
+        batch_op.drop_index("uq_notices_once")
+        batch_op.drop_index("ix_notices_inbox")
+
+    op.drop_table("notices")
     with op.batch_alter_table("members", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_members_identity_lookup"))
 
@@ -369,6 +755,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_idempotency_slots_made_at"))
 
     op.drop_table("idempotency_slots")
+    with op.batch_alter_table("fake_bindings", schema=None) as batch_op:
+        batch_op.drop_index("ix_fake_bindings_x")
+
+    op.drop_table("fake_bindings")
     op.drop_table("crowd_marks")
     with op.batch_alter_table("challenges", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_challenges_ends_at"))
