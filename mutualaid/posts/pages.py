@@ -1,5 +1,5 @@
-"""The pages of this room."""
+"""The pages of this room: the landing, the form, the plaza, a post, one's own posts."""
 
-from mutualaid.kit.endpoints import Endpoint
+from mutualaid.posts import pages_new, pages_own, pages_plaza
 
-PAGES: tuple[Endpoint, ...] = ()
+PAGES = (*pages_plaza.PAGES, *pages_new.PAGES, *pages_own.PAGES)

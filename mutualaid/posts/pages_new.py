@@ -1,0 +1,191 @@
+"""The form of a need or an offer: the same fields as the API's draft, checked by the same checks, nothing typed lost."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from mutualaid.catalogue.rules import Item
+from mutualaid.catalogue.snapshot import Catalogue
+from mutualaid.kit import clock
+from mutualaid.kit.doors import language, parse
+from mutualaid.kit.faces import forms
+from mutualaid.kit.faces.deeds import deed
+from mutualaid.kit.faces.errors import or_again
+from mutualaid.kit.faces.forms import Form
+from mutualaid.kit.faces.rendering import page
+from mutualaid.kit.faces.rows import row
+from mutualaid.kit.fields import rfc3339
+from mutualaid.kit.texts import N_, Language
+from mutualaid.members import consents
+from mutualaid.members.errors import ConsentNeeded
+from mutualaid.members.pages_consents import asked_first
+from mutualaid.members.policies import VERIFIED, may_act
+from mutualaid.posts import actions, placing
+from mutualaid.posts.checking import Checker
+from mutualaid.posts.drafts import PostDraft
+from mutualaid.posts.needs import consents_for, doubtful
+from mutualaid.posts.rules import Kind, default_contact
+from mutualaid.regions import picking
+from mutualaid.regions.picking import Picked
+from mutualaid.services import of
+
+_MOST_LINES: Final = 10
+_STAYS: Final = (24, 72, 168, 336)  # hours to choose from
+_HOME: Final = {"province": ["450000"], "city": ["450100"]}  # Nanning, until something else was chosen
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line as it was typed."""
+
+    item: str = ""
+    quantity: str = ""
+    expires_on: str = ""
+    sealed: bool = False
+    substitutes: bool = False
+
+    @property
+    def untouched(self) -> bool:
+        return self == Line()
+
+
+def lines_of(form: Form) -> list[Line]:
+    """The lines that were typed, those left empty dropped; one empty line where there are none."""
+    found = []
+    for n in range(_MOST_LINES):
+        at = f"lines.{n}."
+        found.append(
+            Line(
+                item=form.get(f"{at}item"),
+                quantity=form.get(f"{at}quantity"),
+                expires_on=form.get(f"{at}expires_on"),
+                sealed=form.has(f"{at}sealed"),
+                substitutes=form.has(f"{at}substitutes"),
+            )
+        )
+    return [line for line in found if not line.untouched] or [Line()]
+
+
+def draft_of(form: Form, lines: Sequence[Line], picked: Picked, *, now: datetime) -> dict[str, Any]:
+    """What was typed, in the shape of the API's draft."""
+    kind = kind_of(form)
+    raw: dict[str, Any] = {
+        "kind": kind,
+        "lines": [_line(line, kind) for line in lines],
+        "urgency": form.get("urgency", "normal"),
+        "reach_km": forms.number(form.get("reach_km", "10")),
+        "handover": form.all("handover"),
+        "contact": form.get("contact", default_contact(kind)),
+        "for_other": form.has("for_other"),
+        "beneficiary_age_band": form.get("beneficiary_age_band") or None,
+        "keeps_enough": form.has("keeps_enough"),
+        "note": form.get("note"),
+    }
+    if (hours := forms.number(form.get("stays"))) in _STAYS:
+        raw["until"] = rfc3339(now + timedelta(hours=hours))
+    if form.has("lat") and form.has("lng"):
+        raw["place"] = {"lat": forms.decimal(form.get("lat")), "lng": forms.decimal(form.get("lng"))}
+    else:
+        raw |= {"region": picked.place, "address": form.get("address") or None}
+    return raw
+
+
+def _line(line: Line, kind: Kind) -> dict[str, Any]:
+    raw: dict[str, Any] = {"item": line.item, "quantity": forms.number(line.quantity)}
+    if kind == "need":
+        return raw | {"substitutes": line.substitutes}
+    return raw | {"expires_on": line.expires_on or None, "sealed": line.sealed}
+
+
+def kind_of(form: Form) -> Kind:
+    return "offer" if form.get("kind") == "offer" else "need"
+
+
+async def around(request: Request, form: Form, lines: list[Line], checker: Checker) -> dict[str, Any]:
+    """Everything that stands in the form besides what was typed."""
+    async with of(request).database.reading() as session:
+        picked = await picking.pick(session, *(form.get(name) for name in ("province", "city", "region")))
+    kind = kind_of(form)
+    return {
+        "form": form,
+        "kind": kind,
+        "lines": lines,
+        "picked": picked,
+        "groups": groups(checker.catalogue, kind, checker.language),
+        "chosen": [item for line in lines if (item := checker.catalogue.get(line.item)) is not None],
+        "stays": _STAYS,
+        "next": forms.safe_next(form.get("next"), ""),
+        "most_lines": _MOST_LINES,
+    }
+
+
+def groups(catalogue: Catalogue, kind: Kind, spoken: Language) -> list[tuple[str, list[tuple[str, str, int, str]]]]:
+    """What may be posted, by group: code, name, the most of it, its unit."""
+    found: dict[str, list[Item]] = {}
+    for item in catalogue.items:
+        if item.listable:
+            found.setdefault(item.group, []).append(item)
+    return [
+        (group, [(item.code, item.title(spoken), item.most(kind), item.unit) for item in items])
+        for group, items in found.items()
+    ]
+
+
+async def show_form(request: Request) -> Response:
+    """An empty form; `kind`, `item` and `next` may stand in the address."""
+    asked = forms.of_query(request)
+    typed = {name: [asked.get(name)] for name in ("kind", "next")}
+    form = Form({**typed, **_HOME, "lines.0.item": [asked.get("item")], "handover": ["pickup"]})
+    checker = await Checker.at_door(of(request), language(request))
+    return page(request, "posts/new.html", **await around(request, form, lines_of(form), checker))
+
+
+async def create(request: Request) -> Response:
+    """Publish what was typed; or, by the other buttons of the form, show it again with one list or one line more."""
+    form = await forms.read(request)
+    checker = await Checker.at_door(of(request), language(request))
+    lines = lines_of(form)
+    do = form.get("do")
+    if do == "line" and len(lines) < _MOST_LINES:
+        lines.append(Line())
+    if do == "address":
+        form = Form({**form.typed, "lat": [], "lng": []})
+    context = await around(request, form, lines, checker)
+    if do:
+        return page(request, "posts/new.html", **context)
+    with or_again("posts/new.html", but=(ConsentNeeded,), **context):
+        raw = draft_of(form, lines, context["picked"], now=checker.now)
+        draft = await parse(raw, PostDraft, check=checker.draft)
+        response: Response = await asked_first(request, form, lambda: _publish(request, draft, checker))
+    return response
+
+
+async def _publish(request: Request, draft: PostDraft, checker: Checker) -> Response:
+    services, author, now = of(request), request.user, clock.now()
+    assert checker.placed is not None
+    await consents.require(services.database, author.id, consents_for(draft, checker.catalogue))
+    may_act(author)
+    unsure = await doubtful(services, draft.note)
+    key = await services.keys.get(author.id)
+    form = await forms.read(request)
+    async with deed(request) as d:
+        crowd_k = services.settings.crowd_k
+        where = await placing.show(d.session, checker.placed, member_id=author.id, key=key, crowd_k=crowd_k, now=now)
+        catalogue = checker.catalogue
+        post = await actions.publish(
+            d.session, draft, author=author, where=where, doubtful=unsure, catalogue=catalogue, now=now
+        )
+        to = forms.safe_next(form.get("next"), f"/posts/{post.id}")
+        return await d.go(to, said=N_("Your post is published.") if post.state == "open" else _REVIEWED)
+
+
+_REVIEWED: Final = N_("Your post is kept; a moderator looks at it before others see it.")
+
+PAGES = (
+    row("GET", "/posts/new", show_form, VERIFIED, "The form of a need or an offer"),
+    row("POST", "/posts/new", create, VERIFIED, "Publish", limit="write"),
+)

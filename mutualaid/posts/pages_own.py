@@ -1,0 +1,117 @@
+"""One's own posts and what ends them; and the report of somebody else's."""
+
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from mutualaid.catalogue import snapshot
+from mutualaid.kit import clock
+from mutualaid.kit.doors import language, parse
+from mutualaid.kit.errors import NotFound
+from mutualaid.kit.faces import forms
+from mutualaid.kit.faces.deeds import deed
+from mutualaid.kit.faces.errors import or_again
+from mutualaid.kit.faces.rendering import go, page
+from mutualaid.kit.faces.rows import row
+from mutualaid.kit.texts import N_
+from mutualaid.members import profile
+from mutualaid.members.policies import SIGNED_IN, may_act
+from mutualaid.posts import actions, plaza, reading, wire
+from mutualaid.posts.drafts import ReportDraft, ResolveDraft
+from mutualaid.posts.wire import OwnQuery, PostView
+from mutualaid.services import of
+
+OUTCOMES: Final = ("through_platform", "elsewhere", "no_longer")
+REASONS: Final = ("scam", "selling", "prescription", "abuse", "wrong_number", "other")
+
+
+async def list_own(request: Request) -> Response:
+    """One's own posts in every state, newest first."""
+    services, asked = of(request), forms.of_query(request)
+    query = await parse({"cursor": asked.get("cursor")} if asked.has("cursor") else {}, OwnQuery)
+    catalogue = await snapshot.current(services.database)
+    async with services.database.reading() as session:
+        found = await reading.read_own(session, services.ring, query, request.user.id)
+    cards = [
+        wire.post_view(card, catalogue, language=language(request), reader=request.user.id) for _, card in found.cards
+    ]
+    more = f"/me?{urlencode({'cursor': found.next_cursor})}" if found.next_cursor else None
+    me = await profile.describe(services, request.user.id)
+    return page(request, "posts/own.html", cards=cards, more=more, me=me)
+
+
+async def _seen(request: Request, *, own: bool) -> PostView:
+    """The post of this address as its reader sees it, or 404: one's own, or somebody else's."""
+    services = of(request)
+    async with services.database.reading() as session:
+        card = await plaza.visible(session, request.path_params["id"], reader=request.user.id)
+    if card is None or (own and card.author_id != request.user.id):
+        raise NotFound
+    catalogue = await snapshot.current(services.database)
+    return wire.post_view(card, catalogue, language=language(request), reader=request.user.id)
+
+
+async def confirm(request: Request) -> Response:
+    """Still here."""
+    post_id = request.path_params["id"]
+    async with of(request).database.transaction() as session:
+        await actions.confirm(session, post_id, by=request.user, now=clock.now())
+    return go(request, f"/posts/{post_id}", said=N_("Thank you: the others see that this still stands."))
+
+
+async def show_resolve(request: Request) -> Response:
+    return page(request, "posts/resolve.html", post=await _seen(request, own=True), outcomes=OUTCOMES)
+
+
+async def resolve(request: Request) -> Response:
+    """已解决."""
+    form, post = await forms.read(request), await _seen(request, own=True)
+    with or_again("posts/resolve.html", form=form, post=post, outcomes=OUTCOMES):
+        done = await parse({"outcome": form.get("outcome")} if form.has("outcome") else {}, ResolveDraft)
+        async with of(request).database.transaction() as session:
+            await actions.resolve(session, post.id, done.outcome, by=request.user, now=clock.now())
+    return go(request, f"/posts/{post.id}", said=N_("Solved. How good to hear!"))
+
+
+async def show_withdraw(request: Request) -> Response:
+    return page(request, "posts/withdraw.html", post=await _seen(request, own=True))
+
+
+async def withdraw(request: Request) -> Response:
+    """Taken down."""
+    post = await _seen(request, own=True)
+    with or_again("posts/withdraw.html", post=post):
+        async with of(request).database.transaction() as session:
+            await actions.withdraw(session, post.id, by=request.user, now=clock.now())
+    return go(request, f"/posts/{post.id}", said=N_("Your post is taken down."))
+
+
+async def show_report(request: Request) -> Response:
+    return page(request, "posts/report.html", post=await _seen(request, own=False), reasons=REASONS)
+
+
+async def report(request: Request) -> Response:
+    """Ask a moderator to look at a post."""
+    form, post = await forms.read(request), await _seen(request, own=False)
+    raw: dict[str, Any] = {"reason": form.get("reason")} if form.has("reason") else {}
+    key = await of(request).keys.get(request.user.id)
+    with or_again("posts/report.html", form=form, post=post, reasons=REASONS):
+        draft = await parse({**raw, "note": form.get("note")}, ReportDraft)
+        may_act(request.user)
+        async with deed(request) as d:
+            await actions.report(d.session, post.id, draft, by=request.user, data_key=key, now=clock.now())
+            return await d.go("/posts", said=N_("Thank you. A moderator will look at it."))
+
+
+PAGES = (
+    row("GET", "/me", list_own, SIGNED_IN, "One's own posts"),
+    row("POST", "/posts/{id}/confirm", confirm, SIGNED_IN, "Still here"),
+    row("GET", "/posts/{id}/resolve", show_resolve, SIGNED_IN, "Solved?"),
+    row("POST", "/posts/{id}/resolve", resolve, SIGNED_IN, "Solved"),
+    row("GET", "/posts/{id}/withdraw", show_withdraw, SIGNED_IN, "Take down?"),
+    row("POST", "/posts/{id}/withdraw", withdraw, SIGNED_IN, "Take down"),
+    row("GET", "/posts/{id}/report", show_report, SIGNED_IN, "Why a moderator should look"),
+    row("POST", "/posts/{id}/report", report, SIGNED_IN, "Report a post", limit="write"),
+)

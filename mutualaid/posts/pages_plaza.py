@@ -1,0 +1,103 @@
+"""The landing, the plaza, one post."""
+
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.requests import Request
+from starlette.responses import Response
+
+from mutualaid.catalogue import snapshot
+from mutualaid.kit import cells, clock
+from mutualaid.kit.doors import language, parse
+from mutualaid.kit.errors import NotFound
+from mutualaid.kit.faces import forms
+from mutualaid.kit.faces.errors import or_again
+from mutualaid.kit.faces.forms import Form
+from mutualaid.kit.faces.rendering import page
+from mutualaid.kit.faces.rows import row
+from mutualaid.members.policies import PUBLIC
+from mutualaid.posts import plaza, reading, wire
+from mutualaid.posts.checking import Checker
+from mutualaid.posts.wire import PlazaQuery
+from mutualaid.regions import picking
+from mutualaid.services import of
+
+_FILTERS: Final = ("kind", "item", "group", "real_name", "within_km", "sort", "cursor")
+_KEPT: Final = ("kind", "item", "group", "province", "city", "region", "real_name", "within_km", "sort", "near")
+
+
+async def landing(request: Request) -> Response:
+    """The two buttons, and how many needs were solved."""
+    async with of(request).database.reading() as session:
+        stats = await reading.read_stats(session, clock.now())
+    return page(request, "posts/landing.html", stats=stats)
+
+
+async def list_plaza(request: Request) -> Response:
+    """Who needs or offers what: nearest first where a place is known, else newest first."""
+    services, form = of(request), forms.of_query(request)
+    checker = await Checker.at_door(services, language(request))
+    async with services.database.reading() as session:
+        picked = await picking.pick(session, *(form.get(name) for name in ("province", "city", "region")))
+        near, whose = await _near(request, session, form)
+    raw = {name: form.get(name) for name in _FILTERS if form.has(name)}
+    raw |= {"region": picked.code} if picked.code else {}
+    raw |= {"near": near} if near else {}
+    items = [(item.code, item.title(checker.language)) for item in checker.catalogue.items if item.listable]
+    around: dict[str, Any] = {"form": form, "picked": picked, "whose": whose, "items": items}
+    with or_again("posts/list.html", cards=[], more=None, sort="", **around):
+        asked = await parse(raw, PlazaQuery, check=checker.plaza)
+        async with services.database.reading() as session:
+            found = await reading.read_plaza(session, services.ring, asked, checker.catalogue)
+    reader = request.user.id if request.user else None
+    cards = [
+        wire.post_view(card, checker.catalogue, language=checker.language, reader=reader, distance_m=metres)
+        for metres, card in found.cards
+    ]
+    more = None
+    if found.next_cursor is not None:
+        kept = [(name, form.get(name)) for name in _KEPT if form.has(name)]
+        more = f"/posts?{urlencode([*kept, ('cursor', found.next_cursor)])}"
+    return page(request, "posts/list.html", cards=cards, more=more, sort=reading.sort_of(asked), **around)
+
+
+async def _near(request: Request, session: AsyncSession, form: Form) -> tuple[str | None, str]:
+    """From where distances are told: the place in the address, or else the area of one's own latest post."""
+    if form.has("near"):
+        return form.get("near"), "browser"
+    if request.user is None or form.get("from") == "nowhere":
+        return None, ""
+    latest = await plaza.own(session, request.user.id, after=None, limit=1)
+    if not latest:
+        return None, ""
+    lat, lng = cells.centre(latest[0].cell)
+    return f"{lat:.6f},{lng:.6f}", "post"
+
+
+async def show(request: Request) -> Response:
+    """One post, with what this reader may do about it."""
+    services = of(request)
+    reader = request.user.id if request.user else None
+    async with services.database.reading() as session:
+        card = await plaza.visible(session, request.path_params["id"], reader=reader)
+        own = await plaza.own(session, reader, after=None, limit=1) if reader else []
+    if card is None:
+        raise NotFound
+    metres = cells.between_m(own[0].cell, card.cell) if own and card.author_id != reader else None
+    catalogue = await snapshot.current(services.database)
+    view = wire.post_view(card, catalogue, language=language(request), reader=reader, distance_m=metres)
+    cautions = [text for line in card.lines if (item := catalogue.get(line.item)) and (text := _heed(request, item))]
+    return page(request, "posts/show.html", post=view, cautions=list(dict.fromkeys(cautions)))
+
+
+def _heed(request: Request, item: Any) -> str | None:
+    said: str | None = item.caution(language(request)) or item.leaflet
+    return f"{item.title(language(request))}: {said}" if said else None
+
+
+PAGES = (
+    row("GET", "/", landing, PUBLIC, "The landing"),
+    row("GET", "/posts", list_plaza, PUBLIC, "The plaza", limit="read"),
+    row("GET", "/posts/{id}", show, PUBLIC, "One post", limit="read"),
+)
