@@ -1,5 +1,8 @@
 """The API's doors to matches: read, open, act, answer."""
 
+from collections.abc import Sequence
+
+from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -21,9 +24,8 @@ from mutualaid.matching.errors import (
 )
 from mutualaid.matching.records import Match
 from mutualaid.matching.wire import MatchList, MatchView
-from mutualaid.members import consents
 from mutualaid.members.errors import ConsentNeeded, PhoneNeeded, RealNameNeeded, Suspended
-from mutualaid.members.needs import require_phone
+from mutualaid.members.needs import require_consents, require_phone
 from mutualaid.members.policies import REAL_NAME, SIGNED_IN, may_act
 from mutualaid.posts.errors import OwnPost, PostNotOpen, QuantityGone
 from mutualaid.posts.wire import PageQuery
@@ -34,8 +36,10 @@ async def pledge(request: Request) -> Response:
     """Pledge one's own post to another's, from the plaza or after a call."""
     draft = await read(request, PledgeDraft)
     post_id = request.path_params["id"]
-    await _may_meet(request, post_id, draft.post)
-    catalogue = await snapshot.current(of(request).database)
+    database = of(request).database
+    async with database.reading() as session:
+        await _may_meet(request, session, [post_id, draft.post])
+    catalogue = await snapshot.current(database)
     async with deed(request) as d:
         match, new = await pledging.pledge(
             d.session, post_id, draft, by=request.user.id, catalogue=catalogue, now=clock.now()
@@ -43,14 +47,11 @@ async def pledge(request: Request) -> Response:
         return await _answer(request, d, match, catalogue, 201 if new else 200)
 
 
-async def _may_meet(request: Request, *post_ids: str) -> None:
+async def _may_meet(request: Request, session: AsyncSession, post_ids: Sequence[str]) -> None:
     """A phone, and the consent to have it masked unless one of the posts is for words only; and not suspended."""
     require_phone(request.user)
-    database = of(request).database
-    async with database.reading() as session:
-        words = await store.in_words(session, post_ids)
-    if not words:
-        await consents.require(database, request.user.id, ["phone_masking"])
+    if not await store.in_words(session, post_ids):
+        await require_consents(session, request.user.id, ["phone_masking"])
     may_act(request.user)
 
 
@@ -66,8 +67,7 @@ async def accept(request: Request) -> Response:
     match_id = request.path_params["id"]
     database = of(request).database
     async with database.reading() as session:
-        post_ids = await store.posts_of_own(session, match_id, request.user.id)
-    await _may_meet(request, *post_ids)
+        await _may_meet(request, session, await store.posts_of_own(session, match_id, request.user.id))
     catalogue = await snapshot.current(database)
     async with deed(request) as d:
         match = await agreeing.accept(d.session, match_id, by=request.user.id, catalogue=catalogue, now=clock.now())

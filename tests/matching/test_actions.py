@@ -1,9 +1,11 @@
 """The deeds of matching on both databases: what is held, what is freed, what is written beside it."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from mutualaid.catalogue.snapshot import Catalogue
 from mutualaid.kit.errors import NotFound
 from mutualaid.matching import closing, ending, proposing
 from mutualaid.matching.drafts import HandedOver
@@ -45,6 +47,24 @@ async def test_who_is_suspended_blocked_or_oneself_is_not_looked_at(street: Stre
         assert not await blocks.block(session, blocker.id, needer.id, street.now)
 
     assert await street.look(await street.need(by=needer)) == []
+
+
+async def test_a_substitute_is_found_from_either_side_only_where_the_need_allows_it(street: Street) -> None:
+    grouped = {"ibuprofen", "paracetamol-tablet"}
+    items = tuple(
+        replace(item, substitute_group="fever") if item.code in grouped else item for item in street.catalogue.items
+    )
+    street = replace(street, catalogue=Catalogue(street.catalogue.version, items))
+    strict = await street.need()
+    line = {"item": "ibuprofen", "quantity": 4, "substitutes": True}
+    easy = await street.need(lines=[line])
+    offer = await street.offer(item="paracetamol-tablet")
+
+    assert await street.look(offer) == [easy.id]
+    assert await street.look(easy) == [offer.id]
+    assert await street.look(strict) == []
+    [match] = await street.propose(easy)
+    assert [line.item for line in match.lines] == ["paracetamol-tablet"]
 
 
 async def test_looking_twice_proposes_once_and_never_more_than_five(street: Street) -> None:
