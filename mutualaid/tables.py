@@ -1,12 +1,29 @@
 """Every table of the house in one metadata: importing this module declares them all."""
 
 from mutualaid.catalogue import records as catalogue
+from mutualaid.contacts import records as contacts
 from mutualaid.kit import audit, idempotency, outbox
 from mutualaid.kit.database import Base
 from mutualaid.matching import records as matching
 from mutualaid.members import records as members
+from mutualaid.moderation import records as moderation
+from mutualaid.notices import records as notices
 from mutualaid.posts import records as posts
+from mutualaid.providers.numbers import fake as fake_numbers
 from mutualaid.regions import records as regions
 
-DECLARED = (audit, idempotency, outbox, members, catalogue, regions, posts, matching)
+DECLARED = (
+    audit,
+    idempotency,
+    outbox,
+    members,
+    catalogue,
+    regions,
+    posts,
+    matching,
+    notices,
+    moderation,
+    contacts,
+    fake_numbers,
+)
 METADATA = Base.metadata

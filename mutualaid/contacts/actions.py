@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from mutualaid.contacts import ending, rules, store
@@ -102,10 +102,12 @@ async def say(session: AsyncSession, lease_id: str, text: str, *, by: str, key: 
         raise ContactEnded
     cleaned = scrubbing.scrub(text)
     message_id = new_id()
+    last = await session.scalar(select(func.max(Message.position)).where(Message.lease_id == lease.id))
     message = Message(
         id=message_id,
         lease_id=lease.id,
         author_id=by,
+        position=(last or 0) + 1,
         words=sealing.seal(key, cleaned.text, table="messages", column="words", row=message_id),
         scrubbed=bool(cleaned.hits),
         at=now,

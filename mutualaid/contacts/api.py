@@ -46,7 +46,7 @@ _LOOK_AGAIN_S = 0.05
 
 async def ask(request: Request) -> Response:
     """Ask to be in touch with a post's author. A repetition under the same key waits for what the first one comes to."""
-    draft = await read(request, AskDraft)
+    draft = await read(request, AskDraft, optional=True)
     calls = of(request).numbers.caps.calls
     channel = draft.channel or ("call" if calls else "words")
     if channel == "call" and not calls:
@@ -196,6 +196,7 @@ ENDPOINTS = (
         {200: ContactView, 201: ContactView, 202: ContactView},
         "Ask to be in touch",
         body=AskDraft,
+        optional=True,
         problems=(
             ContactNotOffered,
             ChannelNotAvailable,

@@ -127,18 +127,22 @@ class Call(Base):
 
 
 class Message(Base):
-    """In-app words, scrubbed, sealed under their author's key."""
+    """In-app words, scrubbed, sealed under their author's key. `position` counts from 1 within a lease."""
 
     __tablename__ = "messages"
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
     lease_id: Mapped[str] = mapped_column(ForeignKey("leases.id", ondelete="CASCADE"))
     author_id: Mapped[str] = mapped_column(String(32))
+    position: Mapped[int]
     words: Mapped[bytes] = mapped_column(LargeBinary, info=SEALED)
     scrubbed: Mapped[bool]
     at: Mapped[datetime] = mapped_column(Instant)
 
-    __table_args__ = (Index("ix_messages_lease", "lease_id", "at", "id"), Index("ix_messages_author", "author_id"))
+    __table_args__ = (
+        Index("uq_messages_position", "lease_id", "position", unique=True),
+        Index("ix_messages_author", "author_id"),
+    )
 
 
 class ContactReport(Base):

@@ -97,11 +97,11 @@ async def messages(services: Services, asked: PageQuery, lease_id: str, member_i
     bound = f"messages|{lease_id}"
     async with services.database.reading() as session:
         lease = await store.get_own(session, lease_id, member_id)
-        after = _after(services.ring, bound, asked.cursor)
+        after = cursors.decode(services.ring, bound, asked.cursor, kinds=(int,))[0] if asked.cursor else 0
         found = await store.messages_of(session, lease_id, after=after, limit=asked.limit + 1)
     keys = await services.keys.get_many(lease.parties())
     page = found[: asked.limit]
-    cursor = _cursor(services.ring, bound, page[-1].at, page[-1].id) if len(found) > asked.limit else None
+    cursor = cursors.encode(services.ring, bound, [page[-1].position]) if len(found) > asked.limit else None
     items = [message(one, keys.get(one.author_id), reader=member_id) for one in page]
     return MessageList(items=items, next_cursor=cursor)
 

@@ -113,14 +113,10 @@ async def calls_of(
     return (await session.scalars(query.order_by(Call.at.desc(), Call.id).limit(limit))).all()
 
 
-async def messages_of(
-    session: AsyncSession, lease_id: str, *, after: tuple[datetime, str] | None, limit: int
-) -> Sequence[Message]:
-    """What was written, the oldest first."""
-    query = select(Message).where(Message.lease_id == lease_id)
-    if after is not None:
-        query = query.where(or_(Message.at > after[0], and_(Message.at == after[0], Message.id > after[1])))
-    return (await session.scalars(query.order_by(Message.at, Message.id).limit(limit))).all()
+async def messages_of(session: AsyncSession, lease_id: str, *, after: int, limit: int) -> Sequence[Message]:
+    """What was written, the oldest first, from behind position `after`."""
+    query = select(Message).where(Message.lease_id == lease_id, Message.position > after)
+    return (await session.scalars(query.order_by(Message.position).limit(limit))).all()
 
 
 async def display_names(session: AsyncSession, member_ids: Iterable[str]) -> dict[str, str]:

@@ -581,6 +581,7 @@ def upgrade() -> None:
         sa.Column("id", sa.String(length=32), nullable=False),
         sa.Column("lease_id", sa.String(length=32), nullable=False),
         sa.Column("author_id", sa.String(length=32), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("words", sa.LargeBinary(), nullable=False),
         sa.Column("scrubbed", sa.Boolean(), nullable=False),
         sa.Column("at", Instant(), nullable=False),
@@ -589,7 +590,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("messages", schema=None) as batch_op:
         batch_op.create_index("ix_messages_author", ["author_id"], unique=False)
-        batch_op.create_index("ix_messages_lease", ["lease_id", "at", "id"], unique=False)
+        batch_op.create_index("uq_messages_position", ["lease_id", "position"], unique=True)
 
     op.create_table(
         "seats",
@@ -616,7 +617,7 @@ def downgrade() -> None:
 
     op.drop_table("seats")
     with op.batch_alter_table("messages", schema=None) as batch_op:
-        batch_op.drop_index("ix_messages_lease")
+        batch_op.drop_index("uq_messages_position")
         batch_op.drop_index("ix_messages_author")
 
     op.drop_table("messages")
