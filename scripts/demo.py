@@ -63,6 +63,11 @@ class Client:
             return None
         return answer.json() if answer.content else {}
 
+    async def jobs_due(self) -> int:
+        """How many jobs the instance has still to do."""
+        lines = (await self._http.get("/metrics")).text.splitlines()
+        return next(int(float(line.split()[1])) for line in lines if line.startswith("mutualaid_jobs_due "))
+
     async def all_of(self, name: str, path: str, who: Resident) -> list[Any]:
         """Every page of one's own list."""
         found: list[Any] = []
@@ -239,16 +244,12 @@ async def seed_staff(demo: Demo) -> None:
         await demo.post((kind, demo.staff[role]))
 
 
-async def settle(client: Client, demo: Demo, seconds: float = 20) -> None:
-    """Give the worker time: until no new proposal has come for two seconds."""
-    probe = demo.people[:10]
-    before, still = -1, 0
-    until = time.monotonic() + seconds
+async def settle(client: Client, seconds: float = 120) -> None:
+    """Give the worker time: until `/metrics` has shown no due job twice, half a second apart."""
+    still, until = 0, time.monotonic() + seconds
     while time.monotonic() < until and still < 2:
-        await asyncio.sleep(1)
-        now = sum([len(await client.all_of("my matches", "/me/matches", who)) for who in probe])
-        still = still + 1 if now == before else 0
-        before = now
+        await asyncio.sleep(0.5)
+        still = still + 1 if await client.jobs_due() == 0 else 0
 
 
 async def tell(demo: Demo, client: Client) -> int:
@@ -330,7 +331,7 @@ async def run(url: str, members: int, count: int, seed: int) -> int:
             await demo.each("people arrive", demo.people, demo.arrive)
             kinds = ["offer" if n % 5 == 0 else "need" for n in range(count)]  # needs : offers = 4 : 1
             await demo.each("posts", [(kind, city.random.choice(demo.people)) for kind in kinds], demo.post)
-            await settle(client, demo)
+            await settle(client)
             for label in ("answering proposals", "answering again"):
                 await demo.each(label, demo.people, demo.answer_proposals)
             await demo.each("browsing, ringing", demo.people, demo.browse)
@@ -340,7 +341,7 @@ async def run(url: str, members: int, count: int, seed: int) -> int:
             cases = await client.all_of("cases", "/moderation/cases", demo.staff["moderator"])
             await demo.each("ruling", cases, demo.rule)
             await demo.each("tidying", demo.people, demo.tidy)
-            await settle(client, demo)
+            await settle(client)
             return await tell(demo, client)
     finally:
         await client.close()
