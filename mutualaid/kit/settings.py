@@ -111,7 +111,7 @@ def load(environ: Mapping[str, str]) -> Settings:
     if path := environ.get(CONFIG):
         try:
             values.update(tomllib.loads(Path(path).read_text(encoding="utf-8")))
-        except (OSError, tomllib.TOMLDecodeError) as problem:
+        except (OSError, ValueError) as problem:  # no such file, no UTF-8, no TOML
             raise SettingsRefused(f"{CONFIG}: {problem}") from problem
     values.update(
         {
