@@ -1,0 +1,160 @@
+"""The plaza's orders against brute force over a generated city, on both databases; pages while posts come and go."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
+from itertools import pairwise
+from random import Random
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from mutualaid.catalogue import snapshot
+from mutualaid.catalogue.snapshot import Catalogue
+from mutualaid.kit.database import Database
+from mutualaid.posts import reading
+from mutualaid.posts.records import Post
+from mutualaid.posts.wire import PlazaQuery
+from mutualaid.services import Services
+from tests.harness import House
+from tests.moments import START, Clock
+from tests.posts import city
+from tests.posts.city import Lot, Question
+
+QUERIES = 1_050  # on each database
+PAGES_WALKED = 12
+
+
+class Reader:
+    """Asks the reading layer, page after page, within one session."""
+
+    def __init__(self, services: Services, catalogue: Catalogue, session: AsyncSession) -> None:
+        self.ring, self.catalogue, self.session = services.ring, catalogue, session
+
+    async def page(
+        self, question: Question, *, limit: int, cursor: str | None = None
+    ) -> tuple[list[tuple[int | None, str]], str | None]:
+        said = question.parameters() | {"limit": str(limit)} | ({"cursor": cursor} if cursor else {})
+        query = PlazaQuery.model_validate(said)
+        read = await reading.read_plaza(self.session, self.ring, query, self.catalogue)
+        return [(metres, card.id) for metres, card in read.cards], read.next_cursor
+
+
+@asynccontextmanager
+async def reader_of(services: Services) -> AsyncIterator[Reader]:
+    catalogue = await snapshot.current(services.database)
+    async with services.database.reading() as session:
+        yield Reader(services, catalogue, session)
+
+
+async def settle(database: Database, lots: Sequence[Lot]) -> None:
+    async with database.transaction() as session:
+        await city.settle(session, lots)
+
+
+async def test_every_order_equals_brute_force_over_shown_cells(services: Services, clock: Clock) -> None:
+    random = Random(20230107)
+    lots = city.generate(random, posts=300)
+    await settle(services.database, lots)
+
+    asked, found, ties = 0, 0, 0
+    async with reader_of(services) as reader:
+        while asked < QUERIES:
+            question, limit = city.ask(random), random.choice([1, 2, 5, 20, 50])
+            expected = city.brute_force(lots, question, clock.now)
+            cursor: str | None = None
+            for begin in range(0, PAGES_WALKED * limit, limit):
+                cards, cursor = await reader.page(question, limit=limit, cursor=cursor)
+                assert cards == expected[begin : begin + limit], question
+                assert (cursor is not None) == (len(expected) > begin + limit)
+                asked += 1
+                found += len(cards)
+                ties += sum(a[0] is not None and a[0] == b[0] for a, b in pairwise(cards))
+                if cursor is None:
+                    break
+    assert (found > 4 * QUERIES, ties > QUERIES // 4) == (True, True), "these were no empty questions"
+
+
+async def test_over_http_the_same_questions_have_the_same_answers(house: House, clock: Clock) -> None:
+    random = Random(7)
+    lots = city.generate(random, posts=150)
+    await settle(house.services.database, lots)
+    reader = await house.newcomer()
+
+    for _ in range(40):
+        question = city.ask(random)
+        answer = await reader.get("/posts", params=question.parameters() | {"limit": "50"})
+        assert answer.status_code == 200, (question, answer.text)
+        expected = city.brute_force(lots, question, clock.now)
+        told = [(card["distance_m"], card["id"]) for card in answer.json()["items"]]
+        assert told == expected[:50], question
+
+
+async def test_pages_neither_repeat_nor_skip_while_posts_come_and_go(services: Services) -> None:
+    random = Random(31)
+    for sort in ("distance", "newest", "urgent"):
+        lots = [
+            replace(lot, state="open", until=START + timedelta(hours=9)) for lot in city.generate(random, posts=120)
+        ]
+        await settle(services.database, lots)
+        question = Question(sort=sort, near=city.MIDDLE)
+        before = [post_id for _, post_id in city.brute_force(lots, question, START)]
+
+        seen: list[str] = []
+        gone: set[str] = set()
+        come: list[Lot] = []
+        cursor: str | None = None
+        while True:
+            async with reader_of(services) as reader:
+                cards, cursor = await reader.page(question, limit=7, cursor=cursor)
+            seen += [post_id for _, post_id in cards]
+            if cursor is None:
+                break
+            still = {post_id for post_id in before if post_id not in gone}
+            leaving = {
+                *random.sample(sorted(still), 3),
+                *({seen[-1]} & still),
+            }  # the one that the cursor points at, too
+            gone |= leaving
+            late = city.generate(random, posts=4)
+            come += late
+            async with services.database.transaction() as session:
+                for post_id in leaving:
+                    post = await session.get_one(Post, post_id)
+                    post.withdraw(START)
+            await settle(services.database, late)
+
+        stayed = [post_id for post_id in before if post_id not in gone]
+        assert len(seen) == len(set(seen))
+        assert set(stayed) <= set(seen) <= {*before, *(lot.id for lot in come)}
+        assert [post_id for post_id in seen if post_id in stayed] == stayed
+        async with services.database.transaction() as session:
+            for lot in (*lots, *come):
+                post = await session.get_one(Post, lot.id)
+                if not post.ended:
+                    post.withdraw(START)
+
+
+async def test_a_cursor_survives_the_readers_jitter_but_no_other_question(house: House) -> None:
+    lots = [replace(lot, state="open") for lot in city.generate(Random(5), posts=60)]
+    await settle(house.services.database, lots)
+    reader = await house.newcomer()
+    first = (await reader.get("/posts?near=22.820000,108.370000&limit=2&kind=need")).json()
+
+    moved = {"near": "22.820001,108.370001", "limit": "5", "kind": "need", "cursor": first["next_cursor"]}
+    same = await reader.get("/posts", params=moved)
+    others = [
+        {"near": "22.92,108.37", "kind": "need"},
+        {"near": "22.82,108.37", "kind": "offer"},
+        {"near": "22.82,108.37"},
+        {"near": "22.82,108.37", "kind": "need", "sort": "newest"},
+        {"near": "22.82,108.37", "kind": "need", "within_km": "5"},
+        {"near": "22.82,108.37", "kind": "need", "real_name": "true"},
+    ]
+
+    assert same.status_code == 200
+    assert not {card["id"] for card in same.json()["items"]} & {card["id"] for card in first["items"]}
+    for other in others:
+        refused = await reader.get("/posts", params={**other, "cursor": first["next_cursor"]})
+        assert refused.status_code == 422, other
+        assert [(e["field"], e["code"]) for e in refused.json()["errors"]] == [("cursor", "cursor_invalid")]
