@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
+from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from httpx2 import AsyncClient, Response
@@ -126,7 +127,7 @@ class Visitor:
     async def open(self, path: str) -> Page:
         return await self._follow(await self.client.get(path))
 
-    async def send(self, form: SeenForm, *, button: tuple[str, str] | None = None, **typed: str | list[str] | None) -> Page:
+    async def send(self, form: SeenForm, *, button: tuple[str, str] | None = None, **typed: Any) -> Page:
         """Send a form with these fields filled in; dots in names are written as two underscores, None leaves out."""
         named = {name.replace("__", "."): value for name, value in typed.items()}
         unknown = named.keys() - form.names
@@ -175,9 +176,9 @@ class Visitor:
         assert page.status == 200, page.text
         return self
 
-    async def publish(self, kind: str = "need", **typed: str | list[str] | None) -> Page:
+    async def publish(self, kind: str = "need", **typed: Any) -> Page:
         """By form, whatever consent is missing ticked on the page that asks for it. Returns the post's page."""
-        fields: dict[str, str | list[str] | None] = {
+        fields: dict[str, Any] = {
             "lines__0__item": "ibuprofen", "lines__0__quantity": "4", "region": "450103", "address": "民族大道1号",
         }  # fmt: skip
         if kind == "offer":
