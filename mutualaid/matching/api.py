@@ -1,8 +1,5 @@
 """The API's doors to matches: read, open, act, answer."""
 
-from collections.abc import Sequence
-
-from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -22,11 +19,11 @@ from mutualaid.matching.errors import (
     NeedCapReached,
     PairEnded,
 )
+from mutualaid.matching.meeting import may_meet
 from mutualaid.matching.records import Match
 from mutualaid.matching.wire import MatchList, MatchView
 from mutualaid.members.errors import ConsentNeeded, PhoneNeeded, RealNameNeeded, Suspended
-from mutualaid.members.needs import require_consents, require_phone
-from mutualaid.members.policies import REAL_NAME, SIGNED_IN, may_act
+from mutualaid.members.policies import REAL_NAME, SIGNED_IN
 from mutualaid.posts.errors import OwnPost, PostNotOpen, QuantityGone
 from mutualaid.posts.wire import PageQuery
 from mutualaid.services import of
@@ -38,21 +35,13 @@ async def pledge(request: Request) -> Response:
     post_id = request.path_params["id"]
     database = of(request).database
     async with database.reading() as session:
-        await _may_meet(request, session, [post_id, draft.post])
+        await may_meet(session, request.user, [post_id, draft.post])
     catalogue = await snapshot.current(database)
     async with deed(request) as d:
         match, new = await pledging.pledge(
             d.session, post_id, draft, by=request.user.id, catalogue=catalogue, now=clock.now()
         )
         return await _answer(request, d, match, catalogue, 201 if new else 200)
-
-
-async def _may_meet(request: Request, session: AsyncSession, post_ids: Sequence[str]) -> None:
-    """A phone, and the consent to have it masked unless one of the posts is for words only; and not suspended."""
-    require_phone(request.user)
-    if not await store.in_words(session, post_ids):
-        await require_consents(session, request.user.id, ["phone_masking"])
-    may_act(request.user)
 
 
 async def _answer(request: Request, d: Deed, match: Match, catalogue: Catalogue, status: int = 200) -> Response:
@@ -67,7 +56,7 @@ async def accept(request: Request) -> Response:
     match_id = request.path_params["id"]
     database = of(request).database
     async with database.reading() as session:
-        await _may_meet(request, session, await store.posts_of_own(session, match_id, request.user.id))
+        await may_meet(session, request.user, await store.posts_of_own(session, match_id, request.user.id))
     catalogue = await snapshot.current(database)
     async with deed(request) as d:
         match = await agreeing.accept(d.session, match_id, by=request.user.id, catalogue=catalogue, now=clock.now())

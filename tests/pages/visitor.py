@@ -171,7 +171,7 @@ class Visitor:
     async def verify(self, name: str = "王小明") -> "Visitor":
         """By form, its consent ticked."""
         page = await self.open("/real-name")
-        typed = {"name": name, "id_number": id_number(self.house.next_serial())}
+        typed: dict[str, Any] = {"name": name, "id_number": id_number(self.house.next_serial())}
         page = await self.send(page.form("/real-name"), consent__real_name_check="1", **typed)
         assert page.status == 200, page.text
         return self
@@ -187,6 +187,6 @@ class Visitor:
         page = await self.send(page.form("/posts/new"), **{**fields, **typed})
         if page.status == 428:
             form = page.form("/posts/new")
-            boxes = {name.replace(".", "__"): "1" for name in form.names if name.startswith("consent.")}
+            boxes: dict[str, Any] = {name.replace(".", "__"): "1" for name in form.names if name.startswith("consent.")}
             page = await self.send(form, **boxes)
         return page
