@@ -239,7 +239,7 @@ def _start(
                 group=user.pw_gid if user else None,
                 extra_groups=[] if user else None,
                 start_new_session=True,  # Ctrl-C is for the test process, which then stops the server
-                preexec_fn=_end_with_parent(),
+                preexec_fn=end_with_parent(),
             )
         if _wait(process, lambda chosen=chosen: answers(chosen)):  # type: ignore[misc]  # the default binds the loop's value
             return process, chosen
@@ -268,7 +268,7 @@ def _stop(process: subprocess.Popen[bytes], how: signal.Signals) -> None:
 
 
 @functools.cache
-def _end_with_parent() -> Callable[[], None] | None:
+def end_with_parent() -> Callable[[], None] | None:
     """Run in the child: asks Linux to end it when the test process is gone, however that ended."""
     if not sys.platform.startswith("linux"):
         return None
