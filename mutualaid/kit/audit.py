@@ -5,6 +5,7 @@ written, and the sealer links committed rows in order (within a second) and expo
 database. Rows hold pseudonyms and codes; names and free text stand in tables that can be erased.
 """
 
+import asyncio
 import hashlib
 import hmac
 import json
@@ -132,7 +133,7 @@ async def _seal_batch(database: Database, ring: KeyRing, heads: Path) -> int:
             links,
         )
         moment = (await session.execute(select(sql_now()))).scalar_one()
-    _export(heads, head, moment)
+    await asyncio.to_thread(_export, heads, head, moment)
     return len(links)
 
 
@@ -174,7 +175,7 @@ async def verify(database: Database, ring: KeyRing, heads: Path) -> Verdict:
     """Seal, then walk the whole chain: altered, deleted, reordered, truncated or rebuilt rows are found."""
     await seal(database, ring, heads)
     head = Head(0, _GENESIS)
-    exported = _exported(heads)
+    exported = await asyncio.to_thread(_exported, heads)
     async with database.reading() as session:
         counted = select(func.count()).select_from(AuditRow).where(AuditRow.number.is_not(None))
         total = await session.scalar(counted) or 0
