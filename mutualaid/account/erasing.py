@@ -15,6 +15,7 @@ from mutualaid.kit.idempotency import Slot
 from mutualaid.matching import ending as matching
 from mutualaid.members import leaving
 from mutualaid.members import store as members
+from mutualaid.moderation import leaving as moderation
 from mutualaid.notices import actions as notices
 from mutualaid.posts import actions as posts
 from mutualaid.posts import store as posts_store
@@ -30,6 +31,7 @@ async def erase(session: AsyncSession, member_id: str, *, now: datetime) -> None
         await posts.withdraw_post(session, post, actor=member_id, now=now)
     await posts_store.forget_words(session, member_id)
     await notices.forget(session, member_id)
+    await moderation.forget(session, member_id, now=now)
     await session.execute(delete(Slot).where(Slot.owner == member_id))
     await leaving.forget(session, member, now=now)
     await outbox.enqueue(session, "member.key_destroy", {"member": member_id}, at=now, key=f"key_destroy:{member_id}")

@@ -64,7 +64,9 @@ async def test_a_read_notice_stays_and_counts_no_longer(house: House) -> None:
     assert first.json()["read"] is True
     assert (await member.get("/me/notices")).json()["unread"] == 0
     async with house.services.database.reading() as session:
-        deeds = list(await session.scalars(select(AuditRow.deed).where(AuditRow.subject == notice).order_by(AuditRow.deed)))
+        deeds = list(
+            await session.scalars(select(AuditRow.deed).where(AuditRow.subject == notice).order_by(AuditRow.deed))
+        )
     assert deeds == ["notice.read", "notice.told"]
 
 
@@ -168,7 +170,10 @@ async def test_a_post_that_ends_soon_warns_its_author_once(house: House) -> None
     house.clock.advance(hours=10)
     await house.work()
     assert await kinds(member) == ["expiring"]
-    house.clock.advance(hours=20)
+    house.clock.advance(hours=9)
+    await house.work()
+    assert await kinds(member) == ["expiring", "expiring"]
+    house.clock.advance(hours=6)
     await house.work()
     assert await kinds(member) == ["ended", "expiring", "expiring"]
 
