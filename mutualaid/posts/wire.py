@@ -121,7 +121,7 @@ class PlazaQuery(Query):
     region: Annotated[str, Field(pattern=r"^[0-9]{6}$")] | None = None
     real_name: QueryBool | None = None
     near: (
-        Annotated[str, Field(max_length=64, pattern=r"^-?[0-9]{1,3}(\.[0-9]{1,12})?,-?[0-9]{1,3}(\.[0-9]{1,12})?$")]
+        Annotated[str, Field(max_length=64, pattern=r"^-?[0-9]{1,3}(\.[0-9]{1,20})?,-?[0-9]{1,3}(\.[0-9]{1,20})?$")]
         | None
     ) = None
     crs: Crs = "wgs84"
