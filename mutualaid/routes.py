@@ -10,21 +10,26 @@ from starlette.routing import BaseRoute, Route
 
 from mutualaid import docs, gate, health
 from mutualaid.account import api as account
+from mutualaid.account import pages as account_pages
 from mutualaid.catalogue import api as catalogue
 from mutualaid.contacts import api as contacts
 from mutualaid.contacts import hooks
+from mutualaid.contacts import pages as contacts_pages
 from mutualaid.kit.doors import read_nothing, refuse_query
 from mutualaid.kit.endpoints import Endpoint
 from mutualaid.kit.faces import cookies, forms, statics
 from mutualaid.kit.policies import Policy
 from mutualaid.kit.settings import Settings
 from mutualaid.matching import api as matching
+from mutualaid.matching import pages as matching_pages
 from mutualaid.members import api as members
 from mutualaid.members import pages as members_pages
 from mutualaid.members.policies import PUBLIC
 from mutualaid.members.sessions import caller_of, visitor_of
 from mutualaid.moderation import api as moderation
+from mutualaid.moderation import pages as moderation_pages
 from mutualaid.notices import api as notices
+from mutualaid.notices import pages as notices_pages
 from mutualaid.posts import api as posts
 from mutualaid.posts import pages as posts_pages
 from mutualaid.regions import api as regions
@@ -47,6 +52,11 @@ API: tuple[Endpoint, ...] = (
 PAGES: tuple[Endpoint, ...] = (
     *members_pages.PAGES,
     *posts_pages.PAGES,
+    *notices_pages.PAGES,
+    *matching_pages.PAGES,
+    *contacts_pages.PAGES,
+    *moderation_pages.PAGES,
+    *account_pages.PAGES,
 )
 
 FILES: tuple[Endpoint, ...] = (

@@ -111,16 +111,17 @@ def _as_problem(request: Request, error: AidError, sent: dict[str, str]) -> Resp
 
 
 def _as_page(request: Request, error: AidError, sent: dict[str, str]) -> Response:
+    back = _to_come_back_to(request)
     if (lead := _LEADS.get(type(error))) is not None and request.url.path != lead:
-        return rendering.go(request, f"{lead}?next={quote(_to_come_back_to(request), safe='')}", said=error.text)
+        return rendering.go(request, f"{lead}?next={quote(back, safe='')}", said=error.text)
     found = rendering.problems(error, language(request))
     return rendering.page(
-        request, "errors/problem.html", STATUS[error.kind], headers=sent, problems=found, code=error.code
+        request, "errors/problem.html", STATUS[error.kind], headers=sent, problems=found, code=error.code, back=back
     )
 
 
 def _to_come_back_to(request: Request) -> str:
-    """This page; for a form, the page that it was sent from."""
+    """This page, or for a form the page that it was sent from: what to open again once nothing is in the way."""
     if request.method in ("GET", "HEAD"):
         query = request.url.query
         return forms.safe_next(f"{request.url.path}?{query}" if query else request.url.path)

@@ -6,10 +6,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.requests import Request
 from starlette.responses import Response
 
-from mutualaid.contacts import calls, routing
+from mutualaid.contacts import calls, playing, routing
 from mutualaid.contacts.errors import CallsRest, HookTokenWrong, LeaseEnded, NotAParty, NumberUnknown
 from mutualaid.contacts.wire import (
-    Connected,
     DevCallDraft,
     Played,
     PushDraft,
@@ -19,7 +18,6 @@ from mutualaid.contacts.wire import (
     RouteView,
 )
 from mutualaid.kit import clock
-from mutualaid.kit.database import new_id
 from mutualaid.kit.doors import answer, read
 from mutualaid.kit.endpoints import Endpoint
 from mutualaid.kit.errors import NotFound
@@ -27,8 +25,6 @@ from mutualaid.kit.phones import Phone
 from mutualaid.members.policies import PUBLIC
 from mutualaid.providers.numbers import CallRecord, PushRefused
 from mutualaid.services import Services, of
-
-_REFUSALS = (NumberUnknown, NotAParty, LeaseEnded, CallsRest)
 
 
 async def route(request: Request) -> Response:
@@ -73,24 +69,19 @@ def _only_the_configured(services: Services, request: Request) -> None:
 
 async def play(request: Request) -> Response:
     """A simulated call (模拟来电): the real decision, the real records, and what each phone would show."""
-    services = of(request)
     asked = await read(request, DevCallDraft)
-    now, call_id = clock.now(), new_id()
-    caller = Phone(asked.caller)
     try:
-        found = await routing.decide(services, caller, asked.dialled, now=now)
-    except _REFUSALS as refusal:
+        shown = await playing.play(
+            of(request),
+            Phone(asked.caller),
+            asked.dialled,
+            outcome=asked.outcome,
+            seconds=asked.seconds,
+            now=clock.now(),
+        )
+    except playing.REFUSALS as refusal:
         return answer(Played(Refused(code=refusal.code)))
-    maker = services.numbers.name
-    seconds = min(asked.seconds, found.connect.max_seconds) if asked.outcome == "answered" else 0
-    record = CallRecord(call_id, caller, asked.dialled, asked.outcome, seconds, now)
-    async with services.database.transaction() as session:
-        await calls.begin(session, found, maker=maker, call_id=call_id, told_at=None, now=now)
-        await calls.finish(session, services.ring, record, maker=maker, now=now)
-    shown = found.connect.display
-    return answer(
-        Played(Connected(call_id=call_id, caller_sees=asked.dialled, callee_sees=shown, outcome=asked.outcome))
-    )
+    return answer(Played(shown))
 
 
 ENDPOINTS = (

@@ -10,9 +10,10 @@ from mutualaid.kit.phones import Phone
 from mutualaid.kit.sealing import DataKey
 from mutualaid.kit.settings import Settings
 from mutualaid.members import store
-from mutualaid.members.errors import PhoneTaken
+from mutualaid.members.errors import PhoneNeeded, PhoneTaken
 from mutualaid.members.records import Member
 from mutualaid.members.sessions import BELL
+from mutualaid.services import Services
 
 _FIRST_OF_OURS = 17_000_000_001  # the fake maker's numbers, without +86
 
@@ -35,6 +36,16 @@ def read(member: Member, *, key: DataKey) -> Phone | None:
     if member.phone is None:
         return None
     return Phone(sealing.unseal_text(key, member.phone, table=Member.__tablename__, column="phone", row=member.id))
+
+
+async def of_member(services: Services, member_id: str) -> Phone:
+    """A member's phone in clear; 428 `phone_needed` for one without."""
+    key = await services.keys.get(member_id)
+    async with services.database.reading() as session:
+        phone = read(await store.get(session, member_id), key=key)
+    if phone is None:
+        raise PhoneNeeded
+    return phone
 
 
 def masked(member: Member, *, key: DataKey) -> str | None:

@@ -20,8 +20,8 @@ from mutualaid.kit.letterbox import Letter, Showing, stamp
 from mutualaid.kit.peers import peer_of
 from mutualaid.kit.phones import Phone
 from mutualaid.kit.texts import N_
-from mutualaid.members import checking, codes, own_phone, pacing, rules, sessions, signing_in, store
-from mutualaid.members.errors import ChallengeEnded, PhoneNeeded
+from mutualaid.members import checking, codes, own_phone, pacing, rules, sessions, signing_in
+from mutualaid.members.errors import ChallengeEnded
 from mutualaid.members.policies import PUBLIC, SIGNED_IN
 from mutualaid.members.wire import Answered, AskCode
 from mutualaid.services import Services, of
@@ -129,23 +129,14 @@ async def show_step_up(request: Request) -> Response:
     to = forms.safe_next(request.query_params.get("next"))
     if request.user.stepped_up:
         return go(request, to)
-    phone = await _phone_of(request)
+    phone = await own_phone.of_member(of(request), request.user.id)
     return page(request, "members/step_up.html", next=to, phone=phones.mask(phone.e164))
 
 
 async def ask_step_up(request: Request) -> Response:
     form = await forms.read(request)
-    return await _send(request, await _phone_of(request), forms.safe_next(form.get("next")), step_up=True)
-
-
-async def _phone_of(request: Request) -> Phone:
-    services = of(request)
-    key = await services.keys.get(request.user.id)
-    async with services.database.reading() as session:
-        phone = own_phone.read(await store.get(session, request.user.id), key=key)
-    if phone is None:
-        raise PhoneNeeded
-    return phone
+    phone = await own_phone.of_member(of(request), request.user.id)
+    return await _send(request, phone, forms.safe_next(form.get("next")), step_up=True)
 
 
 async def show_step_up_code(request: Request) -> Response:

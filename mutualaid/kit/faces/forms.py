@@ -1,14 +1,14 @@
 """Forms: read as they were typed, refused when they come from elsewhere, and made into what the API's drafts take."""
 
 import unicodedata
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
 from starlette.requests import Request
 
-from mutualaid.kit.errors import Malformed, UnsupportedType
+from mutualaid.kit.errors import FieldError, Invalid, Malformed, UnsupportedType
 from mutualaid.kit.faces import cookies
 from mutualaid.kit.faces.errors import ForeignOrigin, FormStale
 
@@ -92,6 +92,20 @@ def decimal(text: str) -> Any:
         return float(text)
     except ValueError:
         return text
+
+
+def beside(refusal: Invalid, listed: str, fields: Sequence[str]) -> Invalid:
+    """The same with errors about entry n of the list `listed` moved to the n-th of `fields`.
+
+    For forms in which what was left empty is not sent on, so that its entries are numbered otherwise.
+    """
+
+    def moved(error: FieldError) -> FieldError:
+        parts = error.field.split(".")
+        known = len(parts) > 1 and parts[0] == listed and parts[1].isdigit() and int(parts[1]) < len(fields)
+        return replace(error, field=fields[int(parts[1])]) if known else error
+
+    return Invalid([moved(error) for error in refusal.fields])
 
 
 def check_origin(request: Request) -> None:

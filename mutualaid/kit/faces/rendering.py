@@ -91,7 +91,7 @@ def page(
     """One page. `form` (what was typed) and `problems` are empty unless given; the flash is shown once."""
     spoken = language(request)
     nonce, hidden = secrets.token_urlsafe(16), _Fields(request)
-    said = _said(request)
+    said, wrong = _said(request)
     body = (
         _templates(spoken)
         .get_template(template)
@@ -104,6 +104,7 @@ def page(
             hidden=hidden,
             test_mode=_test_mode(request),
             said=say(said, spoken) if said else None,
+            said_wrong=wrong,
         )
     )
     response = HTMLResponse(body, status, headers)
@@ -129,18 +130,18 @@ def _test_mode(request: Request) -> bool:
     return services is not None and services.settings.dev
 
 
-def _said(request: Request) -> str | None:
+def _said(request: Request) -> tuple[str | None, bool]:
+    """The sentence that the last page left for this one, and whether it tells that something went wrong."""
     services, cookie = getattr(request.state, "services", None), cookies.read(request, _SAID)
-    if services is None or cookie is None:
-        return None
-    said = cookies.unseal(services.ring, _SAID, cookie, now=clock.now())
-    return said if isinstance(said, str) else None
+    found = None if services is None else cookies.unseal(services.ring, _SAID, cookie, now=clock.now())
+    return (found[0], found[1]) if found else (None, False)
 
 
-def go(request: Request, to: str, *, said: str | None = None) -> Response:
-    """Go on to a page of our own (303); `said`, a marked sentence, stands at its top."""
+def go(request: Request, to: str, *, said: str | None = None, wrong: bool = False) -> Response:
+    """Go on to a page of our own (303); `said`, a marked sentence, stands at its top, as a warning if `wrong`."""
     response = RedirectResponse(to, 303)
     if said is not None:
-        sealed = cookies.seal(request.state.services.ring, _SAID, said, until=clock.now() + _SAID_LASTS)
+        until = clock.now() + _SAID_LASTS
+        sealed = cookies.seal(request.state.services.ring, _SAID, [said, wrong], until=until)
         cookies.put(request, response, _SAID, sealed, lasts=_SAID_LASTS)
     return response
