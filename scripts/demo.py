@@ -268,10 +268,13 @@ async def tell(demo: Demo, client: Client) -> int:
     for match in matches.values():
         if match["state"] in ("agreed", "completed"):
             for line in match["lines"]:
-                promised[line["need_line"]] += line["quantity"]
-                promised[line["offer_line"]] += line["quantity"]
-    quantities = {line["id"]: line["quantity"] for post in posts.values() for line in post["lines"]}
-    over = sum(1 for line, amount in promised.items() if line in quantities and amount > quantities[line])
+                amount = line[
+                    "quantity" if match["state"] == "agreed" else "completed"
+                ]  # the rest of a hold is free again
+                promised[line["need_line"]] += amount
+                promised[line["offer_line"]] += amount
+    lines = [line for post in posts.values() for line in post["lines"]]
+    over = sum(1 for line in lines if promised[line["id"]] > line["quantity"] or line["held"] > line["remaining"])
     orphans = sum(
         1 for c in contacts.values() if c["state"] == "granted" and posts.get(c["post"], {}).get("state") in ENDED
     )
@@ -338,6 +341,7 @@ async def run(url: str, members: int, count: int, seed: int) -> int:
             await demo.each("answering pledges", demo.people, demo.answer_proposals)
             await demo.each("handing over", demo.people, demo.hand_over)
             await demo.each("reporting", demo.people[:60], demo.report)
+            await settle(client)  # a report becomes a case by a job
             cases = await client.all_of("cases", "/moderation/cases", demo.staff["moderator"])
             await demo.each("ruling", cases, demo.rule)
             await demo.each("tidying", demo.people, demo.tidy)
