@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import Any, TypeVar, cast
 
 import orjson
@@ -178,7 +178,7 @@ async def deed(request: Request) -> AsyncIterator[Deed]:
             body=getattr(state, "body", b""),
             now=clock.now(),
         )
-    async with state.services.database.transaction() as session:
+    async with once.turn() if once else nullcontext(), state.services.database.transaction() as session:
         slot = await idempotency.open_slot(session, once, keys=state.services.keys) if once else None
         found = Deed(session, once, slot)
         yield found

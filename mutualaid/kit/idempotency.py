@@ -6,13 +6,16 @@ The body's fingerprint is an HMAC under a key of the day that is destroyed two d
 member's data key. Refusals are not kept: a corrected request may use the key again.
 """
 
+import asyncio
 import hashlib
 import hmac
 import itertools
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Final
+from weakref import WeakValueDictionary
 
 from sqlalchemy import LargeBinary, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -76,6 +79,19 @@ class Once:
     data_key: DataKey
     day_key: DataKey
     day_key_name: str
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Within one process, the same requests wait for each other here, and not on a connection each."""
+        name = (self.owner, self.door, self.key)
+        lock = _TURNS.get(name)
+        if lock is None:
+            lock = _TURNS[name] = asyncio.Lock()
+        async with lock:
+            yield
+
+
+_TURNS: WeakValueDictionary[tuple[str, str, str], asyncio.Lock] = WeakValueDictionary()
 
 
 def _day_key_names(day: date) -> itertools.chain[str]:

@@ -4,6 +4,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from mutualaid.catalogue import snapshot
+from mutualaid.catalogue.snapshot import Catalogue
 from mutualaid.kit import clock
 from mutualaid.kit.coordinates import Crs
 from mutualaid.kit.doors import Deed, answer, deed, language, query, read
@@ -39,14 +40,13 @@ async def create(request: Request) -> Response:
         post = await actions.publish(
             d.session, draft, author=author, where=where, doubtful=unsure, catalogue=catalogue, now=now
         )
-        return await _answer(request, d, post, 201)
+        return await _answer(request, d, post, catalogue, 201)
 
 
-async def _answer(request: Request, d: Deed, post: Post, status: int = 200) -> Response:
+async def _answer(request: Request, d: Deed, post: Post, catalogue: Catalogue, status: int = 200) -> Response:
     """One's own post as it stands now, to be sent after the commit."""
     await d.session.flush()
     cards = await plaza.cards_of(d.session, [post.id])
-    catalogue = await snapshot.current(of(request).database)
     view = wire.post_view(cards[post.id], catalogue, language=language(request), reader=request.user.id)
     return await d.answer(view, status)
 
@@ -111,31 +111,34 @@ async def amend(request: Request) -> Response:
             catalogue=checker.catalogue,
             now=clock.now(),
         )
-        return await _answer(request, d, post)
+        return await _answer(request, d, post, checker.catalogue)
 
 
 async def confirm(request: Request) -> Response:
     """Still here."""
+    catalogue = await snapshot.current(of(request).database)
     async with deed(request) as d:
         post = await actions.confirm(d.session, request.path_params["id"], by=request.user, now=clock.now())
-        return await _answer(request, d, post)
+        return await _answer(request, d, post, catalogue)
 
 
 async def resolve(request: Request) -> Response:
     """已解决."""
     done = await read(request, ResolveDraft)
+    catalogue = await snapshot.current(of(request).database)
     async with deed(request) as d:
         post = await actions.resolve(
             d.session, request.path_params["id"], done.outcome, by=request.user, now=clock.now()
         )
-        return await _answer(request, d, post)
+        return await _answer(request, d, post, catalogue)
 
 
 async def withdraw(request: Request) -> Response:
     """Taken down."""
+    catalogue = await snapshot.current(of(request).database)
     async with deed(request) as d:
         post = await actions.withdraw(d.session, request.path_params["id"], by=request.user, now=clock.now())
-        return await _answer(request, d, post)
+        return await _answer(request, d, post, catalogue)
 
 
 async def report(request: Request) -> Response:
