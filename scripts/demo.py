@@ -5,11 +5,9 @@ import asyncio
 import contextlib
 import os
 import random
-import statistics
 import subprocess
 import sys
 import time
-from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,14 +15,12 @@ from typing import Any, TypeVar
 
 import httpx2
 from demo_city import City, Resident
+from demo_client import AT_ONCE, Client, Refused
+from demo_table import Seen, show
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 CONSENTS = ("health_need", "precise_location", "real_name_check", "phone_masking", "publish_nearby", "notices")
-AT_ONCE = 12
-API = "/api/v1"
-ENDED = ("resolved", "withdrawn", "expired", "closed")
 LOGINS = {
     "needer": "+8613800000001",
     "giver": "+8613800000002",
@@ -34,53 +30,6 @@ LOGINS = {
 
 T = TypeVar("T")
 console = Console()
-
-
-class Refused(Exception):
-    """An answer that the demo did not expect."""
-
-
-class Client:
-    """Asks the API and remembers how long each kind of call took."""
-
-    def __init__(self, url: str) -> None:
-        self._http = httpx2.AsyncClient(base_url=url, timeout=30, limits=httpx2.Limits(max_connections=AT_ONCE))
-        self.took: dict[str, list[float]] = defaultdict(list)
-        self.refusals: Counter[str] = Counter()
-
-    async def ask(self, name: str, method: str, path: str, who: Resident | None = None, body: Any = None) -> Any:
-        """The answer's JSON; None for an expected refusal (counted by its code)."""
-        headers = {"authorization": f"Bearer {who.token}"} if who else {}
-        began = time.perf_counter()
-        answer = await self._http.request(
-            method, path if path.startswith("/healthz") else API + path, json=body, headers=headers
-        )
-        self.took[name].append(time.perf_counter() - began)
-        if answer.status_code >= 500 and answer.status_code != 503:
-            raise Refused(f"{method} {path}: {answer.status_code}")
-        if answer.status_code >= 400:
-            self.refusals[answer.json()["code"]] += 1
-            return None
-        return answer.json() if answer.content else {}
-
-    async def jobs_due(self) -> int:
-        """How many jobs the instance has still to do."""
-        lines = (await self._http.get("/metrics")).text.splitlines()
-        return next(int(float(line.split()[1])) for line in lines if line.startswith("mutualaid_jobs_due "))
-
-    async def all_of(self, name: str, path: str, who: Resident) -> list[Any]:
-        """Every page of one's own list."""
-        found: list[Any] = []
-        cursor = ""
-        while (page := await self.ask(name, "GET", f"{path}?limit=50{cursor}", who)) is not None:
-            found += page["items"]
-            if not page["next_cursor"]:
-                break
-            cursor = f"&cursor={page['next_cursor']}"
-        return found
-
-    async def close(self) -> None:
-        await self._http.aclose()
 
 
 class Demo:
@@ -252,69 +201,6 @@ async def settle(client: Client, seconds: float = 120) -> None:
         still = still + 1 if await client.jobs_due() == 0 else 0
 
 
-async def tell(demo: Demo, client: Client) -> int:
-    """The last table, gathered from what each member can see; exit status 1 if anything was promised twice."""
-    posts: dict[str, Any] = {}
-    matches: dict[str, Any] = {}
-    contacts: dict[str, Any] = {}
-
-    async def gather(who: Resident) -> None:
-        for kept, path in ((posts, "/me/posts"), (matches, "/me/matches"), (contacts, "/me/contacts")):
-            for thing in await client.all_of(path[1:].replace("me/", "my "), path, who):
-                kept[thing["id"]] = thing
-
-    await demo.each("collecting", [*demo.people, demo.staff["needer"], demo.staff["giver"]], gather)
-    promised: Counter[str] = Counter()
-    for match in matches.values():
-        if match["state"] in ("agreed", "completed"):
-            for line in match["lines"]:
-                amount = line[
-                    "quantity" if match["state"] == "agreed" else "completed"
-                ]  # the rest of a hold is free again
-                promised[line["need_line"]] += amount
-                promised[line["offer_line"]] += amount
-    lines = [line for post in posts.values() for line in post["lines"]]
-    over = sum(1 for line in lines if promised[line["id"]] > line["quantity"] or line["held"] > line["remaining"])
-    orphans = sum(
-        1 for c in contacts.values() if c["state"] == "granted" and posts.get(c["post"], {}).get("state") in ENDED
-    )
-    states = Counter(match["state"] for match in matches.values())
-    ends = Counter(post["state"] for post in posts.values())
-    summary = Table(title="The city", show_header=False)
-    rows = {
-        "members": len(demo.people) + len(demo.staff),
-        "posted": len(posts),
-        "proposed or pledged": len(matches),
-        "agreed (ever)": sum(states[s] for s in ("agreed", "completed", "failed")),
-        "completed": states["completed"],
-        "failed (no-shows)": states["failed"],
-        "declined": states["declined"],
-        "numbers issued": sum(1 for c in contacts.values() if c["channel"] == "call"),
-        "in-app words": sum(1 for c in contacts.values() if c["channel"] == "words"),
-        "resolved": ends["resolved"],
-        "expired": ends["expired"],
-        "closed by moderators": ends["closed"],
-        "over-allotted lines": over,
-        "leases on ended posts": orphans,
-    }
-    for name, value in rows.items():
-        summary.add_row(name, str(value))
-    console.print(summary)
-    calls = Table("call", "N", "p50 ms", "p99 ms", title="Answer times")
-    for name, took in sorted(client.took.items(), key=lambda item: -len(item[1])):
-        ordered = sorted(took)
-        p99 = ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))]
-        calls.add_row(name, str(len(took)), f"{statistics.median(ordered) * 1000:.1f}", f"{p99 * 1000:.1f}")
-    console.print(calls)
-    if client.refusals:
-        console.print("expected refusals:", dict(client.refusals.most_common()))
-    logins = Table("who", "phone", "how", title="Ready logins (the code is shown on the page: 测试模式)")
-    for role, phone in LOGINS.items():
-        logins.add_row(role, phone.removeprefix("+86"), "sign in with this phone")
-    console.print(logins)
-    return 1 if over or orphans else 0
-
-
 async def run(url: str, members: int, count: int, seed: int) -> int:
     client = Client(url)
     columns = (TextColumn("{task.description:<22}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -346,7 +232,10 @@ async def run(url: str, members: int, count: int, seed: int) -> int:
             await demo.each("ruling", cases, demo.rule)
             await demo.each("tidying", demo.people, demo.tidy)
             await settle(client)
-            return await tell(demo, client)
+            seen = Seen()
+            residents = [*demo.people, demo.staff["needer"], demo.staff["giver"]]
+            await demo.each("collecting", residents, lambda who: seen.collect(client, who))
+        return show(seen, client, members=members + len(demo.staff), logins=LOGINS, console=console)
     finally:
         await client.close()
 

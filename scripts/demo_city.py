@@ -101,7 +101,7 @@ class City:
         code = self.random.choices([c for c, _ in MEDICINE_SHARE], weights=[w for _, w in MEDICINE_SHARE])[0]
         item = self._items[code]
         line: dict[str, Any] = {"item": code, "quantity": self.random.randint(1, item[f"{kind}_max"])}
-        notes = NEED_NOTES
+        notes: tuple[str, ...] = NEED_NOTES
         draft: dict[str, Any] = {
             "kind": kind,
             "place": {"lat": who.home[0], "lng": who.home[1], "crs": "wgs84"},

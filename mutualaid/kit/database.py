@@ -62,7 +62,7 @@ def ring_after_commit(session: AsyncSession, bell: str) -> None:
 class Database:
     """Sessions for reading and for writing. `on_commit` is called with the name of each bell after a commit."""
 
-    def __init__(self, url: str, keys: KeyRing, *, pool_size: int = 10, pool_timeout: float = 2.0) -> None:
+    def __init__(self, url: str, keys: KeyRing, *, pool_size: int = 20, pool_timeout: float = 10.0) -> None:
         self.url = url
         self.keys = keys
         self.dialect: str = make_url(url).get_backend_name()
