@@ -31,21 +31,24 @@ async def release(
     ids = (await session.scalars(select(Lease.id).where(*live).order_by(Lease.id).with_for_update())).all()
     if not ids:
         return ()
+    # The clock ends a lease at its own time, however late it is written down: quarantine has counted from then.
+    over = Lease.expires_at if because == "expired" else now
     ended = (
         await session.scalars(
             update(Lease)
             .where(Lease.id.in_(ids), Lease.state.in_(LIVE))
-            .values(state="released", ended_at=now, because=because, fence=Lease.fence + 1)
+            .values(state="released", ended_at=over, because=because, fence=Lease.fence + 1)
             .returning(Lease)
             .execution_options(synchronize_session=False, populate_existing=True)
         )
     ).all()
-    await session.execute(
-        update(Seat)
-        .where(Seat.lease_id.in_([lease.id for lease in ended]))
-        .values(until=now + QUARANTINE)
-        .execution_options(synchronize_session=False)
-    )
+    if because != "expired":
+        await session.execute(
+            update(Seat)
+            .where(Seat.lease_id.in_([lease.id for lease in ended]))
+            .values(until=now + QUARANTINE)
+            .execution_options(synchronize_session=False)
+        )
     for lease in ended:
         note(session, lease, "contact.released", actor=actor, now=now, because=because)
         await let_go(session, lease, now=now)

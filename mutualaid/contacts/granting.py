@@ -79,7 +79,9 @@ async def bind(services: Services, plan: Plan) -> Binding:
 
 
 async def settle(session: AsyncSession, plan: Plan, binding: Binding, *, now: datetime) -> Lease | None:
-    """The lease is a granted call from now on. None where it moved meanwhile: then the binding is let go of again."""
+    """The lease is a granted call from now on. None where it moved meanwhile: then the binding is let go of again, unless
+    it moved because somebody else granted it by the same binding.
+    """
     lease = await store.move(
         session,
         plan.lease,
@@ -173,5 +175,5 @@ async def _tidy(services: Services, lease_id: str, *, now: datetime) -> None:
             return
         if pending(lease):
             await give_up(session, lease, "person_gone", now=now)
-        elif lease.state in ("released", "failed") and lease.unbound_at is None:
+        elif lease.state in ("released", "failed"):  # once more: a binding may have landed after it was let go of
             await let_go(session, lease, now=now)

@@ -97,7 +97,15 @@ async def renew(services: Services, payload: dict[str, str], *, now: datetime) -
 
 
 async def let_go(services: Services, payload: dict[str, str], *, now: datetime) -> None:
-    """`contacts.release`: the provider forgets a binding; one that it does not know is done."""
+    """`contacts.release`: the provider forgets a binding; one that it does not know is done.
+
+    Not one that a live lease stands on: of two who granted it at once, the slower wanted to let go of it. A lease that
+    is over stays over, so nothing can come between this look and the provider.
+    """
+    async with services.database.reading() as session:
+        lease = await store.get(session, payload["lease"])
+    if lease is not None and lease.state in LIVE and lease.binding_key == payload["key"]:
+        return
     await services.numbers.unbind(BindingRef(payload["key"], payload["x"], payload["ref"] or None))
     async with services.database.transaction() as session:
         done = await session.execute(
