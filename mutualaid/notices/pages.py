@@ -1,6 +1,6 @@
 """The inbox by browser. Opening a notice marks it read and leads to what it is about."""
 
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlencode
 
 from starlette.requests import Request
@@ -12,7 +12,7 @@ from mutualaid.kit.faces import forms
 from mutualaid.kit.faces.rendering import go, page
 from mutualaid.kit.faces.rows import row
 from mutualaid.kit.letterbox import Letter, Showing
-from mutualaid.members import own_phone
+from mutualaid.members import needs, own_phone
 from mutualaid.members.policies import SIGNED_IN
 from mutualaid.notices import actions, store
 from mutualaid.notices.rules import SubjectType
@@ -33,9 +33,11 @@ async def list_own(request: Request) -> Response:
     query = await parse({"cursor": asked.get("cursor")} if asked.has("cursor") else {}, PageQuery)
     async with services.database.reading() as session:
         found = await store.page(session, services.ring, query, request.user.id)
+        by_message = "notices" in await needs.consented(session, request.user.id)
     notices = [NoticeView.of(notice, language(request)) for notice in found.notices]
     more = f"/me/notices?{urlencode({'cursor': found.next_cursor})}" if found.next_cursor else None
-    return page(request, "notices/list.html", notices=notices, more=more, letters=await _letters(request))
+    around: dict[str, Any] = {"more": more, "by_message": by_message, "letters": await _letters(request)}
+    return page(request, "notices/list.html", notices=notices, **around)
 
 
 async def _letters(request: Request) -> list[Letter]:

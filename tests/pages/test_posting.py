@@ -19,7 +19,7 @@ async def test_a_newcomer_comes_from_the_landing_to_a_post_without_losing_the_wa
 
     # to the real-name check, whose consent has a box of its own, and back
     assert page.path.startswith("/real-name?next=") and "实名" in page.text
-    sample = page.text.split("可用的样例身份:")[1].split("。")[0].split(",")
+    sample = page.text.split("可用的样例身份：")[1].split("。")[0].split("，")
     page = await visitor.send(page.form("/real-name"), name=sample[0], id_number=sample[1])
     assert page.status == 422 and ("name", "王小明") in page.form("/real-name").fields
     page = await visitor.send(page.form("/real-name"), consent__real_name_check="1")
@@ -42,7 +42,7 @@ async def test_a_newcomer_comes_from_the_landing_to_a_post_without_losing_the_wa
     page = await visitor.send(form, consent__phone_masking="1")
 
     assert page.status == 200 and "已发布" in page.text
-    assert "求药: 布洛芬片/缓释胶囊" in page.text and "三天没退烧了 孩子六岁" in page.text
+    assert "求药：布洛芬片/缓释胶囊" in page.text and "三天没退烧了 孩子六岁" in page.text
     assert "青秀区" in page.text and "民族大道" not in page.text
 
 

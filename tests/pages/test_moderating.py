@@ -1,0 +1,99 @@
+"""The queue by browser: claimed by one, ruled with a reason; nobody else gets in."""
+
+from mutualaid.kit import clock
+from mutualaid.kit.phones import Phone
+from mutualaid.members import standing
+from tests.harness import House
+from tests.pages.visitor import Visitor
+
+
+async def moderator(house: House) -> Visitor:
+    phone = house.stranger().phone
+    visitor = await Visitor(house).sign_in(phone)
+    async with house.services.database.transaction() as session:
+        await standing.promote(session, Phone(phone), "moderator", actor=None, now=clock.now())
+    return visitor
+
+
+async def reported(house: House) -> tuple[Visitor, str]:
+    """A post that somebody has reported: its author and its address."""
+    author = await (await Visitor(house).sign_in()).verify("李卖药")
+    post = (await author.publish("offer", note="<b>便宜卖</b>")).path
+    reporter = await (await Visitor(house).sign_in()).verify()
+    page = await reporter.open(f"{post}/report")
+    await reporter.send(page.form(f"{post}/report"), reason="selling", note="要我先转账<script>")
+    await house.work()
+    return author, post
+
+
+async def test_a_moderator_claims_a_case_and_closes_the_post_with_a_reason(house: House) -> None:
+    author, post = await reported(house)
+    first, second = await moderator(house), await moderator(house)
+
+    page = await first.open("/moderation")
+    assert "在卖东西" in page.text and "<b>便宜卖</b>" in page.text
+    case = next(link for link in page.links() if link.startswith("/moderation/cases/"))
+    page = await first.open(case)
+    assert "要我先转账<script>" in page.text and "<script>" not in page.markup.replace('<script src="', "")
+    page = await first.send(page.form(f"{case}/claim"))
+    assert "由您处理" in page.text
+
+    page = await second.open(case)
+    assert "另一位管理员" in page.text
+    page = await second.send(page.form(f"{case}/post"), deed="close", reason="selling")
+    assert page.status == 409 and ("reason", "selling") in page.form(f"{case}/post").fields
+
+    page = await first.open(case)
+    page = await first.send(page.form(f"{case}/post"), note="看过了")
+    assert page.status == 422 and ("note", "看过了") in page.form(f"{case}/post").fields
+    page = await first.send(page.form(f"{case}/post"), deed="close", reason="selling")
+    assert page.path == "/moderation" and "已处理" in page.text and "没有待处理" in page.text
+    await house.work()
+
+    assert "已被管理员关闭" in (await author.open(post)).text
+    assert "管理员关闭了" in (await author.open("/me/notices")).text
+
+
+async def test_a_member_is_suspended_from_the_case(house: House) -> None:
+    author, post = await reported(house)
+    visitor = await moderator(house)
+    page = await visitor.open("/moderation")
+    case = next(link for link in page.links() if link.startswith("/moderation/cases/"))
+    page = await visitor.open(case)
+
+    refused = await visitor.send(page.form(f"{case}/member"))
+    assert refused.status == 422
+    wrong = {a["id"] for _, a in refused.reader.tags if a.get("aria-invalid")}
+    assert wrong == {"f-member.id", "f-member.deed", "f-member.reason"}
+    whom = next(a["value"] for tag, a in page.reader.tags if tag == "input" and a.get("name") == "member.id")
+    page = await visitor.send(
+        page.form(f"{case}/member"), member__id=whom, member__deed="suspend", member__reason="scam"
+    )
+
+    assert page.path == "/moderation"
+    assert "账号已被暂停" in (await author.open(post)).text
+
+
+async def test_an_old_session_confirms_before_it_rules(house: House) -> None:
+    await reported(house)
+    visitor = await moderator(house)
+    house.clock.advance(minutes=11)
+    page = await visitor.open("/moderation")
+    case = next(link for link in page.links() if link.startswith("/moderation/cases/"))
+    page = await visitor.open(case)
+    assert not any(form.action == f"{case}/post" for form in page.reader.forms)
+
+    page = await visitor.open(next(link for link in page.links() if link.startswith("/me/step-up")))
+    page = await visitor.send(page.form("/me/step-up"))
+    letters = house.messages("sms", "")
+    page = await visitor.send(page.form("/me/step-up/code"), code=letters[-1]["params"]["code"])
+
+    assert page.path == case and any(form.action == f"{case}/post" for form in page.reader.forms)
+
+
+async def test_the_queue_is_for_moderators(house: House) -> None:
+    visitor = await Visitor(house).sign_in()
+
+    for path in ("/moderation", "/moderation/cases/0123"):
+        assert (await visitor.open(path)).status == 403
+    assert (await Visitor(house).open("/moderation")).path.startswith("/sign-in")
