@@ -1,0 +1,215 @@
+"""Somebody at a browser of their own, who presses what a person would press, by the names that a screen reader speaks."""
+
+import re
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from axe_playwright_python.async_playwright import Axe
+from instance import Instance
+from playwright.async_api import BrowserContext, ConsoleMessage, Dialog, Locator, Page, Request, Response, expect
+
+from tests.harness import id_number
+
+HOME = {"latitude": 22.8170, "longitude": 108.3665}
+PATIENCE_MS = 20_000  # what the worker does a moment later, on a busy machine
+_ID = re.compile(r"[0-9a-f]{32}")
+_REFUSED = re.compile(r"Failed to load resource: the server responded with a status of 4\d\d")
+
+
+@dataclass
+class Neighbour:
+    """One person, one browser context. What went wrong unseen gathers in `troubles`; `leave` tells."""
+
+    context: BrowserContext
+    page: Page
+    instance: Instance
+    phone: str
+    serial: int
+    script: bool = True
+    troubles: list[str] = field(default_factory=list)
+    looked_at: set[str] = field(default_factory=set)
+    status: int = 0
+
+    def __post_init__(self) -> None:
+        self.page.set_default_timeout(PATIENCE_MS)
+        self.page.on("dialog", self._on_dialog)
+        self.page.on("console", self._on_console)
+        self.page.on("pageerror", lambda error: self.troubles.append(f"error on {self.path}: {error}"))
+        self.page.on("response", self._on_response)
+        self.page.on("request", self._on_request)
+
+    async def _on_dialog(self, dialog: Dialog) -> None:
+        self.troubles.append(f"a dialog on {self.path}: {dialog.message}")
+        await dialog.dismiss()
+
+    def _on_console(self, said: ConsoleMessage) -> None:
+        if said.type in ("error", "warning") and not _REFUSED.match(said.text):
+            self.troubles.append(f"{said.type} on {self.path}: {said.text}")
+
+    def _on_request(self, request: Request) -> None:
+        if not request.url.startswith(self.instance.url):
+            self.troubles.append(f"{self.path} asked for {request.url}")
+
+    def _on_response(self, response: Response) -> None:
+        if response.request.is_navigation_request():
+            self.status = response.status
+        elif response.status >= 400:
+            self.troubles.append(f"{self.path}: {response.status} for {response.url}")
+        if response.status >= 500:
+            self.troubles.append(f"{response.status} for {response.url}")
+
+    @property
+    def path(self) -> str:
+        parts = urlsplit(self.page.url)
+        return f"{parts.path}?{parts.query}" if parts.query else parts.path
+
+    # ---- what a person does ----
+
+    async def open(self, path: str) -> None:
+        await self.page.goto(self.instance.url + path)
+        await self.look()
+
+    def button(self, name: str) -> Locator:
+        return self.page.get_by_role("button", name=name, exact=True)
+
+    def link(self, name: str) -> Locator:
+        return self.page.get_by_role("link", name=name)
+
+    async def press(self, name: str) -> None:
+        """A button that leads on."""
+        await self._on(self.button(name).first)
+
+    async def follow(self, name: str) -> None:
+        await self._on(self.link(name).first)
+
+    async def _on(self, what: Locator) -> None:
+        async with self.page.expect_navigation():
+            await what.click()
+        await self.look()
+
+    async def type(self, label: str, text: str) -> None:
+        await self.page.get_by_label(label).and_(self.page.locator("input, textarea")).first.fill(text)
+
+    async def choose(self, label: str, value: str) -> None:
+        await self.page.get_by_label(label, exact=True).first.select_option(value)
+
+    async def tick(self, *labels: str) -> None:
+        for label in labels:
+            await self.page.get_by_label(label).first.check()
+
+    async def sees(self, *texts: str) -> None:
+        for text in texts:
+            await expect(self.page.locator("body")).to_contain_text(text)
+
+    async def sees_not(self, *texts: str) -> None:
+        for text in texts:
+            await expect(self.page.locator("body")).not_to_contain_text(text)
+
+    async def waits_for(self, what: Locator) -> None:
+        """Opens the page again until the worker has done its part."""
+        for _ in range(PATIENCE_MS // 250):
+            if await what.count():
+                return
+            await self.page.wait_for_timeout(250)
+            await self.page.reload()
+        raise AssertionError(f"{what} never came on {self.path}: {await self.page.inner_text('main')}")
+
+    # ---- what looks over their shoulder ----
+
+    async def look(self) -> None:
+        """No page is wider than the screen; axe finds nothing, asked once for each kind of page."""
+        if self.script:
+            wide = await self.page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+            if wide > 0:
+                self.troubles.append(f"{self.path} is {wide} px wider than the screen")
+        kind = f"{_ID.sub('…', urlsplit(self.page.url).path)} {self.status} {_ID.sub('…', await self.page.title())}"
+        if not self.script or kind in self.looked_at:
+            return
+        self.looked_at.add(kind)
+        found = await Axe().run(self.page)
+        if found.violations_count:
+            self.troubles.append(f"axe on {kind}: {found.generate_report()}")
+
+    async def leave(self) -> None:
+        """Close the browser; nothing may have gone wrong meanwhile."""
+        await self.context.close()
+        assert self.troubles == [], "\n".join(self.troubles)
+
+    # ---- whole stretches of the way ----
+
+    async def sign_in(self) -> None:
+        """From the sign-in page, with the code that the page shows in test mode."""
+        await self.type("手机号", self.phone)
+        await self.press("发送验证码")
+        letter = self.page.locator(".pretended blockquote")
+        await self.waits_for(letter)
+        code = re.search(r"\d{6}", await letter.inner_text())
+        assert code is not None
+        await self.type("六位数字", code[0])
+        await self.press("继续")
+
+    async def prove(self, name: str) -> None:
+        """From the real-name page."""
+        await self.type("身份证上的姓名", name)
+        await self.type("身份证号", id_number(self.serial))
+        await self.tick("我同意实名核验")
+        await self.press("核验")
+
+    async def agree(self, *titles: str) -> None:
+        """From the page that asks for consents: to each by itself."""
+        boxes = self.page.get_by_role("checkbox")
+        assert await boxes.count() >= 1
+        for box in await boxes.all():
+            await expect(box).not_to_be_checked()
+            await box.check()
+        await self.press("继续")
+
+    async def take_place(self, address: str = "民族大道1号") -> None:
+        """In the form: the browser's own place, or an address where no script runs."""
+        if self.script:
+            await self.button("使用我的位置").click()
+            await self.sees("已取得您的位置")
+        else:
+            await self.choose("区县", "450103")
+            await self.type("地址", address)
+
+    async def arrive(self, name: str) -> None:
+        """New here: signs in and has the real name checked."""
+        await self.open("/sign-in?next=/real-name")
+        await self.sign_in()
+        await self.prove(name)
+
+    async def fill_need(self, *, quantity: str = "4", note: str = "") -> None:
+        await self.choose("物品", "ibuprofen")
+        await self.type("数量", quantity)
+        await self.take_place()
+        await self.type("备注", note)
+
+    async def fill_offer(self, *, quantity: str = "12", note: str = "") -> None:
+        await self.fill_need(quantity=quantity, note=note)
+        await self.type("有效期至", "2030-12-31")
+        await self.tick("内包装完好", "我已留足自用")
+
+    async def publish(self, kind: str, **what: str) -> str:
+        """From anywhere, verified: the post's path."""
+        await self.open(f"/posts/new?kind={kind}")
+        await (self.fill_need(**what) if kind == "need" else self.fill_offer(**what))
+        await self.press("发布")
+        if self.status == 428:
+            await self.agree()
+        assert _ID.search(self.path), f"{self.path}: {await self.page.inner_text('main')}"
+        return self.path
+
+    async def first_match(self) -> None:
+        """Opens one's newest match once there is one."""
+        await self.open("/me/matches")
+        first = self.page.locator("main .card a").first
+        await self.waits_for(first)
+        await self._on(first)
+
+    async def first_contact(self) -> None:
+        """Opens one's newest contact once its number is there."""
+        await self.open("/me/contacts")
+        first = self.page.locator("main .card").filter(has_text="+861").locator("a").first
+        await self.waits_for(first)
+        await self._on(first)

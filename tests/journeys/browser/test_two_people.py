@@ -1,0 +1,93 @@
+"""Two people in two browsers, from the landing to 已解决."""
+
+import re
+from typing import Any
+
+import pytest
+
+from tests.journeys.browser.conftest import DESK, PHONE, Newcomer
+
+WITHOUT_SCRIPT = {**PHONE, "java_script_enabled": False}
+
+
+@pytest.mark.parametrize("device", [DESK, PHONE, WITHOUT_SCRIPT], ids=["desk", "phone", "phone-without-script"])
+async def test_two_people_come_from_the_landing_to_solved(newcomer: Newcomer, device: dict[str, Any]) -> None:
+    mother, neighbour = await newcomer(device), await newcomer(device)
+
+    # she comes to the landing, and is led through what is needed once to the form
+    await mother.open("/")
+    solved = int(await mother.page.locator(".counter strong").inner_text())
+    await mother.follow("我需要药")
+    await mother.sign_in()
+    await mother.prove("王小梅")
+    assert mother.path == "/posts/new?kind=need"
+
+    # what is wrong is told, what is right stays
+    await mother.type("备注", "孩子三岁，发烧三天了")
+    await mother.press("发布")
+    await mother.sees("孩子三岁，发烧三天了")
+    assert mother.status == 422
+    await mother.fill_need(note="孩子三岁，发烧三天了")
+    await mother.tick("紧急")
+    await mother.press("发布")
+    await mother.agree()
+    await mother.sees("求药", "布洛芬", "紧急", "青秀区")
+    need = mother.path
+
+    # he has some to spare
+    await neighbour.open("/")
+    await neighbour.follow("我有多的药")
+    await neighbour.sign_in()
+    await neighbour.prove("李大山")
+    await neighbour.fill_offer(note="多买了一盒")
+    await neighbour.press("发布")
+    await neighbour.agree()
+    await neighbour.open("/posts?kind=need")
+    await neighbour.sees("布洛芬", "王**")
+
+    # the service brings them together; both say yes
+    await mother.first_match()
+    await mother.sees("为您推荐", "李**", "多买了一盒")
+    await mother.press("好，就这么定")
+    await mother.sees("等邻居确认")
+    await neighbour.open(mother.path)
+    await neighbour.sees("邻居已同意", "王**")
+    await neighbour.press("好，就这么定")
+    await neighbour.sees("已约定")
+    match = neighbour.path
+
+    # each has a number that is neither's own
+    await mother.first_contact()
+    number = await mother.page.locator(".number").inner_text()
+    assert re.fullmatch(r"\+8617\d{9}", number)
+    await mother.press("模拟来电")
+    await mother.sees("模拟来电已接通", "我打的")
+    contact = mother.path
+    await mother.type("留言", "谢谢，我在小区门口等您")
+    await mother.press("发送")
+    await neighbour.first_contact()
+    await neighbour.sees(number, "谢谢，我在小区门口等您")
+    for someone, other in ((mother, neighbour), (neighbour, mother)):
+        assert other.phone not in await someone.page.content()
+
+    # half of it is handed over, and she is helped
+    await neighbour.open(match)
+    await neighbour.type("交接了多少", "2")
+    await neighbour.press("已交接")
+    await neighbour.sees("已交接")
+    await mother.open("/me/notices")
+    await mother.sees("交接")
+    await mother.open(need)
+    await mother.follow("已解决")
+    await mother.tick("通过这里的邻居")
+    await mother.press("是的，已解决")
+    await mother.sees("已解决")
+
+    # the number is dead, the counter has counted
+    await mother.open(contact)
+    await mother.sees("已结束")
+    await mother.sees_not(number)
+    await mother.open("/me")
+    await mother.sees("已解决")
+    await mother.open("/")
+    assert int(await mother.page.locator(".counter strong").inner_text()) == solved + 1
