@@ -90,7 +90,7 @@ def line_errors(
 def over_cap(field: str, item: Item, kind: Kind) -> FieldError:
     """More than one post may ask for or hold."""
     params: dict[str, object] = {"most": item.most(kind), "unit": item.unit}
-    return FieldError(field, "over_cap", N_("At most {most} {unit} in one post."), params)
+    return FieldError(field, "over_cap", N_("At most {most} in one post."), params)
 
 
 def _keeping_errors(at: str, line: LineLike, item: Item, today: date) -> Iterator[FieldError]:
@@ -132,9 +132,9 @@ def until_errors(until: datetime | None, *, now: datetime) -> Iterator[FieldErro
 def window_errors(windows: Sequence[Window | None] | None, *, now: datetime) -> Iterator[FieldError]:
     """Each window ends after it begins, and not in the past."""
     for n, window in enumerate(windows or ()):
-        if window is None or window.start is None or window.end is None:
+        if window is None or window.end is None:
             continue
-        if window.end <= window.start:
+        if window.start is not None and window.end <= window.start:
             yield FieldError(f"available.{n}.to", "window_backwards", N_("This ends before it begins."))
         elif window.end <= now:
             yield FieldError(f"available.{n}.to", "until_past", N_("This time has already passed."))
