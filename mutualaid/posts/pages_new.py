@@ -95,7 +95,9 @@ def draft_of(form: Form, lines: Sequence[Line], picked: Picked, *, now: datetime
 
 
 def _line(line: Line, kind: Kind) -> dict[str, Any]:
-    raw: dict[str, Any] = {"item": line.item, "quantity": forms.number(line.quantity)}
+    """A field left empty is one that is missing: so it is told, and not as a text that is too short."""
+    typed = {"item": line.item, "quantity": forms.number(line.quantity)}
+    raw: dict[str, Any] = {name: value for name, value in typed.items() if value not in ("", None)}
     if kind == "need":
         return raw | {"substitutes": line.substitutes}
     return raw | {"expires_on": line.expires_on or None, "sealed": line.sealed}

@@ -1,5 +1,6 @@
 """The landing, the plaza, one post."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -8,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from mutualaid.catalogue import snapshot
+from mutualaid.catalogue.rules import Item
 from mutualaid.kit import cells, clock
 from mutualaid.kit.doors import language, parse
 from mutualaid.kit.errors import NotFound
@@ -16,6 +18,7 @@ from mutualaid.kit.faces.errors import or_again
 from mutualaid.kit.faces.forms import Form
 from mutualaid.kit.faces.rendering import page
 from mutualaid.kit.faces.rows import row
+from mutualaid.kit.texts import DEFAULT, Language
 from mutualaid.members.policies import PUBLIC
 from mutualaid.posts import plaza, reading, wire
 from mutualaid.posts.checking import Checker
@@ -87,13 +90,19 @@ async def show(request: Request) -> Response:
     metres = cells.between_m(own[0].cell, card.cell) if own and card.author_id != reader else None
     catalogue = await snapshot.current(services.database)
     view = wire.post_view(card, catalogue, language=language(request), reader=reader, distance_m=metres)
-    cautions = [text for line in card.lines if (item := catalogue.get(line.item)) and (text := _heed(request, item))]
-    return page(request, "posts/show.html", post=view, cautions=list(dict.fromkeys(cautions)))
+    items = [item for line in card.lines if (item := catalogue.get(line.item)) is not None]
+    return page(request, "posts/show.html", post=view, heed=_heed(items, language(request)))
 
 
-def _heed(request: Request, item: Any) -> str | None:
-    said: str | None = item.caution(language(request)) or item.leaflet
-    return f"{item.title(language(request))}: {said}" if said else None
+def _heed(items: Sequence[Item], spoken: Language) -> list[tuple[str, str]]:
+    """What to heed of these items, and in which language it is written: leaflets stand in Chinese for everybody."""
+    found: dict[str, str] = {}
+    for item in items:
+        if caution := item.caution(spoken):
+            found[f"{item.title(spoken)} – {caution}"] = spoken
+        if item.leaflet:
+            found[f"{item.name} – {item.leaflet}"] = DEFAULT
+    return [(text, written) for text, written in found.items()]
 
 
 PAGES = (
