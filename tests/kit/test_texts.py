@@ -14,6 +14,7 @@ from mutualaid.kit.texts import Language, preferred, say, translations
 
 ROOT = Path(__file__).resolve().parents[2]
 FIELDS = re.compile(r"\{\w+\}|%\(\w+\)[sd]")  # of the code, of the templates
+PERCENT = re.compile(r"%\(\w+\)[sd]")
 HAN = re.compile("[\u4e00-\u9fff]")
 KNOWN = sorted({error for error in AidError.known if error.__module__.startswith("mutualaid.")}, key=lambda e: e.code)
 
@@ -47,7 +48,7 @@ def test_every_error_is_said_in_chinese_and_english(error: type[AidError]) -> No
     assert say(error.text, "en") == error.text and not HAN.search(error.text)
 
 
-def test_every_marked_sentence_is_said_in_chinese_with_the_same_blanks() -> None:
+def test_every_marked_sentence_is_said_in_chinese_without_blanks_of_its_own() -> None:
     spoken = translations("zh-Hans")
     for message in catalogue.said():
         if not message.id:
@@ -55,7 +56,8 @@ def test_every_marked_sentence_is_said_in_chinese_with_the_same_blanks() -> None
         english = message.id if isinstance(message.id, str) else message.id[-1]  # one thing, or many
         chinese = spoken.gettext(english) if isinstance(message.id, str) else spoken.ngettext(message.id[0], english, 2)
         assert HAN.search(chinese) or not re.search("[A-Za-z]{2}", FIELDS.sub("", english)), english
-        assert set(FIELDS.findall(chinese)) <= set(FIELDS.findall(english)), english
+        # a template fails on a blank it does not fill; `say` fills what it is given, in each language what that needs
+        assert set(PERCENT.findall(chinese)) <= set(PERCENT.findall(english)), english
 
 
 def test_a_code_is_one_errors_own() -> None:
