@@ -71,6 +71,10 @@ class NoPolicy(Exception):
     """A URL was declared without saying who may enter."""
 
 
+class DeclaredTwice(Exception):
+    """Two doors have one address and method: the second would take the place of the first."""
+
+
 def endpoints(settings: Settings) -> tuple[Endpoint, ...]:
     """The doors of this process; simulated calls exist where nothing of the calls is real."""
     played = hooks.DEV if settings.dev and settings.numbers == "fake" else ()
@@ -83,7 +87,10 @@ def build(settings: Settings) -> list[BaseRoute]:
     for endpoint in endpoints(settings):
         if not isinstance(endpoint.policy, Policy):
             raise NoPolicy(endpoint.name)
-        by_path.setdefault(endpoint.path, {})[endpoint.method] = _door(endpoint)
+        doors = by_path.setdefault(endpoint.path, {})
+        if endpoint.method in doors:
+            raise DeclaredTwice(endpoint.name)
+        doors[endpoint.method] = _door(endpoint)
     return [Route(path, _by_method(doors), methods=list(doors)) for path, doors in _exact_first(by_path)]
 
 
