@@ -12,6 +12,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from mutualaid.kit.database import Base, Instant
+from mutualaid.kit.privacy import CLEAR
 from mutualaid.matching.errors import AlreadyAccepted, MatchClosed, MatchNotAgreed, MatchNotOpen
 from mutualaid.matching.rules import OBJECTION, FailReason
 from mutualaid.posts.rules import Kind
@@ -170,7 +171,7 @@ class MatchLine(Base):
     position: Mapped[int]
     need_line_id: Mapped[str] = mapped_column(ForeignKey("post_lines.id", ondelete="CASCADE"), index=True)
     offer_line_id: Mapped[str] = mapped_column(ForeignKey("post_lines.id", ondelete="CASCADE"), index=True)
-    item: Mapped[str] = mapped_column(String(64))
+    item: Mapped[str] = mapped_column(String(64), info=CLEAR)
     quantity: Mapped[int]
     completed: Mapped[int] = mapped_column(default=0)
 

@@ -12,12 +12,9 @@ from sqlalchemy import Date, ForeignKey, Index, LargeBinary, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from mutualaid.kit.database import Base, Instant
+from mutualaid.kit.privacy import CLEAR, LOOKUP, SEALED
 from mutualaid.kit.texts import Language
 from mutualaid.members.rules import RealName, Role
-
-SEALED: Final = {"privacy": "sealed"}
-LOOKUP: Final = {"privacy": "lookup"}
-CLEAR: Final = {"privacy": "clear"}
 
 
 class Status(StrEnum):
@@ -54,7 +51,7 @@ class Member(Base):
     real_name_at: Mapped[datetime | None] = mapped_column(Instant)
     legal_name: Mapped[bytes | None] = mapped_column(LargeBinary, info=SEALED)
     identity_lookup: Mapped[bytes | None] = mapped_column(LargeBinary, index=True, info=LOOKUP)
-    age_band: Mapped[str | None]
+    age_band: Mapped[str | None] = mapped_column(info=CLEAR)
     left_at: Mapped[datetime | None] = mapped_column(Instant)
     tries_on: Mapped[date | None] = mapped_column(Date)
     tries: Mapped[int] = mapped_column(default=0)
@@ -131,7 +128,7 @@ class CrowdMark(Base):
 
     __tablename__ = "crowd_marks"
 
-    cell: Mapped[str] = mapped_column(primary_key=True)
+    cell: Mapped[str] = mapped_column(primary_key=True, info=CLEAR)
     mark: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True, info=LOOKUP)
 
 

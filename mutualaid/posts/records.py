@@ -12,6 +12,7 @@ from sqlalchemy import JSON, CheckConstraint, Date, ForeignKey, Index, LargeBina
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from mutualaid.kit.database import Base, Instant
+from mutualaid.kit.privacy import CLEAR, SEALED
 from mutualaid.posts.errors import PostNotOpen, QuantityGone, QuantityHeld
 from mutualaid.posts.rules import AgeBand, Contact, Handover, Kind, Outcome, Urgency, Window
 
@@ -35,17 +36,17 @@ class Post(Base):
     state: Mapped[State] = mapped_column(String(9))
     hidden_by: Mapped[HiddenBy | None] = mapped_column(String(13))
     hidden_at: Mapped[datetime | None] = mapped_column(Instant)
-    cell: Mapped[str] = mapped_column(String(16))
-    region: Mapped[str] = mapped_column(String(6))
+    cell: Mapped[str] = mapped_column(String(16), info=CLEAR)
+    region: Mapped[str] = mapped_column(String(6), info=CLEAR)
     urgency: Mapped[Urgency] = mapped_column(String(6))
     reach_km: Mapped[int]
     handover: Mapped[list[Handover]] = mapped_column(JSON)
     contact: Mapped[Contact] = mapped_column(String(7))
     for_other: Mapped[bool]
-    beneficiary_age_band: Mapped[AgeBand | None] = mapped_column(String(8))
+    beneficiary_age_band: Mapped[AgeBand | None] = mapped_column(String(8), info=CLEAR)
     keeps_enough: Mapped[bool]
-    available: Mapped[list[Any]] = mapped_column(JSON)
-    note: Mapped[str]
+    available: Mapped[list[Any]] = mapped_column(JSON, info=CLEAR)
+    note: Mapped[str] = mapped_column(info=CLEAR)
     scrubbed: Mapped[bool]
     note_approved: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime] = mapped_column(Instant)
@@ -132,7 +133,7 @@ class PostLine(Base):
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
     post_id: Mapped[str] = mapped_column(ForeignKey("posts.id", ondelete="CASCADE"))
     position: Mapped[int]
-    item: Mapped[str] = mapped_column(String(64))
+    item: Mapped[str] = mapped_column(String(64), info=CLEAR)
     quantity: Mapped[int]
     remaining: Mapped[int]
     held: Mapped[int] = mapped_column(default=0)
@@ -183,7 +184,7 @@ class Report(Base):
     post_id: Mapped[str] = mapped_column(ForeignKey("posts.id", ondelete="CASCADE"))
     reporter_id: Mapped[str] = mapped_column(ForeignKey("members.id"), index=True)
     reason: Mapped[str] = mapped_column(String(16))
-    note: Mapped[bytes | None] = mapped_column(LargeBinary)
+    note: Mapped[bytes | None] = mapped_column(LargeBinary, info=SEALED)
     counts: Mapped[bool]
     ruled_at: Mapped[datetime | None] = mapped_column(Instant)
     made_at: Mapped[datetime] = mapped_column(Instant)

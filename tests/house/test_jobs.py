@@ -46,7 +46,7 @@ def names(sources: list[Source], function: str = "enqueue", place: int = 1) -> d
             where = f"{source.where}:{call.lineno}"
             said = call.args[place]
             if isinstance(said, ast.Constant):
-                literal = [said.value]
+                literal = [str(said.value)]
             elif isinstance(said, ast.Name) and said.id in source.constants:
                 literal = [source.constants[said.id]]
             elif isinstance(said, ast.Name) and inside and said.id in [a.arg for a in inside.args.args]:
