@@ -118,6 +118,8 @@ def test_a_path_of_our_own_is_gone_on_to(path: str) -> None:
         "/\n/x",
         "/a\\b",
         "///x",
+        "//[",
+        "http://[",
         "/\tx",
         "/" + "a" * 2000,
         "/é",

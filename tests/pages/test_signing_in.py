@@ -86,7 +86,9 @@ async def test_the_token_of_another_session_is_refused(house: House, visitor: Vi
     assert (await visitor.post("/sign-out", [("form_token", token)])).status_code == 403
 
 
-@pytest.mark.parametrize("origin", ["https://evil.example", "http://testserver:81", "null", "https://testserver", None])
+@pytest.mark.parametrize(
+    "origin", ["https://evil.example", "http://testserver:81", "null", "https://testserver", "http://[", "[", None]
+)
 async def test_a_form_from_elsewhere_is_refused_whatever_it_carries(visitor: Visitor, origin: str | None) -> None:
     await visitor.sign_in()
     fields = (await visitor.open("/me/account")).form("/sign-out").fields
@@ -95,6 +97,14 @@ async def test_a_form_from_elsewhere_is_refused_whatever_it_carries(visitor: Vis
 
     assert refused.status_code == 403
     assert (await visitor.open("/me")).path == "/me"
+
+
+@pytest.mark.parametrize("address", ["http://[", "http://[::1", "//["])
+async def test_an_address_that_is_none_is_refused_and_no_fault_of_ours(house: House, address: str) -> None:
+    asked = await house.client.get("/sign-in", params={"next": address})
+    sent = await house.client.post("/sign-in", headers={"referer": address})
+
+    assert (asked.status_code, sent.status_code) == (200, 403)
 
 
 @pytest.mark.parametrize("to", ["//evil.example", "https://evil.example/", "/\\evil.example", "javascript:alert(1)"])

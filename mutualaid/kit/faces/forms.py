@@ -4,7 +4,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from starlette.requests import Request
 
@@ -110,9 +110,9 @@ def beside(refusal: Invalid, listed: str, fields: Sequence[str]) -> Invalid:
 
 def check_origin(request: Request) -> None:
     """Refuse a form that was not sent from one of our own pages. Browsers name the origin of every POST."""
-    told = request.headers.get("origin") or request.headers.get("referer") or ""
-    there = urlsplit(told)
-    if (there.scheme, there.netloc) != (request.url.scheme, request.headers.get("host", "")):
+    there = _parts(request.headers.get("origin") or request.headers.get("referer"))
+    here = (request.url.scheme, request.headers.get("host", ""))
+    if there is None or (there.scheme, there.netloc) != here:
         raise ForeignOrigin
 
 
@@ -139,15 +139,22 @@ def safe_next(path: str | None, default: str = "/") -> str:
     """A path of our own to go on to; anything that could lead elsewhere becomes the default."""
     if not path or len(path) > 2000 or not path.isascii() or not path.isprintable():
         return default
-    parts = urlsplit(path)
-    if parts.scheme or parts.netloc or not path.startswith("/") or path.startswith(("//", "/\\")) or "\\" in path:
+    # One slash and no second: neither a scheme nor a host can stand in it. Browsers read a backslash as a slash.
+    if not path.startswith("/") or path.startswith("//") or "\\" in path:
         return default
     return path
 
 
 def path_of(address: str | None) -> str | None:
-    """Path and query of a full address, such as a Referer."""
-    if address is None:
+    """Path and query of a full address, such as a Referer; None for what is no address."""
+    parts = _parts(address)
+    if parts is None:
         return None
-    parts = urlsplit(address)
     return f"{parts.path}?{parts.query}" if parts.query else parts.path
+
+
+def _parts(address: str | None) -> SplitResult | None:
+    try:
+        return urlsplit(address) if address else None
+    except ValueError:  # such as a bracket that is not closed: anybody may send one
+        return None
