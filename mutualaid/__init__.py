@@ -2,12 +2,15 @@
 
 The house, from the top (an arrow may point down only; `import-linter` checks it):
 
-    4  front doors  app  worker  cli            build and run; know everything
-                    routes  handlers  wiring  trouble  shell  gate  health
+    4  front doors  app  worker  cli  serving                   build and run; know everything
+                    routes  handlers  wiring  tables            one table each: URLs, jobs, makers, tables
+                    shell  gate  trouble                        round every request: bounds, limits, errors
+                    health  docs  migrate  migrations  seed  housekeeping
     3  rooms        account → moderation → contacts → matching → posts → notices → members → catalogue → regions
        services     what a door or a job is handed
     2  providers    sms | wechat | realname | geocoding | content | numbers    (strangers to each other)
     1  kit          database outbox audit idempotency policies errors geo cells phones clock limits sealing logs settings
+       locale       what is said, in Chinese
     inside a room   api | pages | jobs → actions → store → wire → records → rules
 
 The way of a post:

@@ -25,9 +25,11 @@ class Settings(BaseModel):
 
     env: Literal["dev", "prod"] = Field("dev", description="`prod` refuses any fake maker and any non-durable setting")
     data: Path = Field(Path("var"), description="embedded database, keys, outboxes")
-    database_url: str = Field("", repr=False, description="SQLite in DATA, or postgresql+asyncpg://…")
+    database_url: str = Field("", repr=False, description="mutualaid.db in DATA, or postgresql+asyncpg://…")
     keys_url: str = Field(
-        "", repr=False, description="the store of wrapped data keys, apart from the database and its backups"
+        "",
+        repr=False,
+        description="keys.db in DATA, or another URL: wrapped data keys, apart from the database and its backups",
     )
     redis_url: str = Field("memory://", repr=False, description="memory://, redis://, rediss:// or redis+cluster://")
 
@@ -42,8 +44,10 @@ class Settings(BaseModel):
     numbers_pool: int = Field(50, ge=1, le=9999, description="how many numbers the fake maker has")
     numbers_modes: Literal["axb"] = Field("axb", description="binding modes of the fake numbers maker")
     now_file: Path | None = Field(None, description="dev only: while the file exists its RFC 3339 content is the clock")
-    limits: Literal["relaxed", "strict"] = Field("relaxed", description="relaxed in dev, strict in prod")
-    second_factor: bool = Field(False, description="TOTP for staff: on in prod")
+    limits: Literal["relaxed", "strict"] = Field(
+        "relaxed", description="relaxed lifts limits per address, prefix, device and member's reads"
+    )
+    second_factor: bool = Field(False, description="TOTP for moderators and admins; not built yet, so without effect")
     quiet_hours: str = Field(
         "",
         pattern=f"^({_HOUR}-{_HOUR})?$",
