@@ -1,7 +1,7 @@
 """What comes in and what goes out of the room's doors."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, RootModel
 
@@ -175,10 +175,8 @@ class RouteView(View):
     max_seconds: int
 
 
-class PushDraft(BaseModel):
-    """Whatever the configured maker pushes, in its own words; it is read by the maker."""
-
-    model_config = ConfigDict(extra="allow")
+class PushDraft(RootModel[dict[str, Any] | list[Any]]):
+    """Whatever the configured maker pushes, one record or many, in its own words; it is read by the maker."""
 
 
 class PushTaken(View):
