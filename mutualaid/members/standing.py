@@ -36,6 +36,8 @@ def suspend(session: AsyncSession, member: Member, *, actor: str, now: datetime)
 
 def restore(session: AsyncSession, member: Member, *, actor: str, now: datetime) -> None:
     """A suspension ends. The row is locked by the caller."""
+    if member.real_name == "none":
+        member.identity_lookup = None  # the consent was withdrawn meanwhile; only the ban had kept it
     _stand(session, member, Status.ACTIVE, "member.restored", actor=actor, now=now)
 
 

@@ -68,11 +68,14 @@ async def take_turn(session: AsyncSession, kind: str, value: str) -> None:
     await session.execute(text("SELECT pg_advisory_xact_lock(:turn)"), {"turn": turn})
 
 
-async def someone_suspended_is(session: AsyncSession, identity: str, *, but: str) -> bool:
-    """Whether another account of this person, by their ID number, is suspended."""
+async def someone_banned_is(session: AsyncSession, identity: str, *, but: str) -> bool:
+    """Whether another account of this person, by their ID number, is suspended, or was when it was erased.
+
+    Of all who have left, only the suspended leave the look-up of their number behind (`leaving.forget`).
+    """
     marks = sealing.lookups(ring_of(session), IDENTITY, identity)
     statement = select(Member.id).where(
-        Member.identity_lookup.in_(marks), Member.status == Status.SUSPENDED.value, Member.id != but
+        Member.identity_lookup.in_(marks), Member.status != Status.ACTIVE.value, Member.id != but
     )
     return await session.scalar(statement.limit(1)) is not None
 

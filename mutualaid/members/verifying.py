@@ -23,7 +23,7 @@ from mutualaid.members.errors import (
 )
 from mutualaid.members.identity import Identity
 from mutualaid.members.needs import require_consents
-from mutualaid.members.records import PRESENT, Member
+from mutualaid.members.records import PRESENT, Member, Status
 from mutualaid.members.rules import RealName
 from mutualaid.members.sessions import BELL
 from mutualaid.providers.realname import Result
@@ -128,7 +128,7 @@ async def _keep(
     async with services.database.transaction() as session:
         member = await store.get_locked(session, member_id)
         await require_consents(session, member_id, ["real_name_check"])  # withdrawn while the maker was asked
-        if await store.someone_suspended_is(session, identity_number.normalised, but=member_id):
+        if await store.someone_banned_is(session, identity_number.normalised, but=member_id):
             raise Suspended
         member.legal_name = sealing.seal(key, name, table=Member.__tablename__, column="legal_name", row=member_id)
         member.identity_lookup = sealing.lookup(services.ring, store.IDENTITY, identity_number.normalised)
@@ -138,11 +138,16 @@ async def _keep(
 
 
 async def end_real_name(session: AsyncSession, member_id: str, *, actor: str, now: datetime) -> None:
-    """The flag ends, and with it all that was kept of the check."""
+    """The flag ends, and with it all that was kept of the check: of the suspended all but the HMAC of the number.
+
+    Else a ban would be left by withdrawing a consent; it goes when the suspension does (`standing.restore`).
+    """
     member = await store.get_locked(session, member_id)
     if member.real_name == "none":
         return
-    member.legal_name = member.identity_lookup = member.age_band = None
+    member.legal_name = member.age_band = None
+    if member.status != Status.SUSPENDED.value:
+        member.identity_lookup = None
     member.display_name = rules.neighbour_name(member_id)
     set_real_name(session, member, "none", actor=actor, now=now)
 

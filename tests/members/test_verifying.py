@@ -12,7 +12,7 @@ from mutualaid.kit.audit import AuditRow
 from mutualaid.kit.clock import now
 from mutualaid.kit.errors import ProviderUnavailable
 from mutualaid.kit.outbox import Job
-from mutualaid.members import consents, identity, sessions, verifying
+from mutualaid.members import consents, identity, leaving, sessions, standing, store, verifying
 from mutualaid.members.errors import (
     ConsentNeeded,
     RealNameMismatch,
@@ -213,6 +213,40 @@ async def test_a_suspended_person_does_not_come_back_by_another_account(services
         await _check(services, other)
 
     assert (await _member(services, other)).real_name == "none"
+
+
+@pytest.mark.parametrize("way", ["withdrawn", "erased", "withdrawn and erased"])
+async def test_a_ban_is_left_neither_by_withdrawing_the_consent_nor_by_erasing_oneself(
+    services: Services, way: str
+) -> None:
+    suspended, other = await _consenting(services), await _consenting(services, "+8613900139000")
+    await _check(services, suspended)
+    async with services.database.transaction() as session:
+        member = await store.get_locked(session, suspended.member.id)
+        standing.suspend(session, member, actor=other.member.id, now=now())
+        if "withdrawn" in way:
+            await consents.withdraw(session, member.id, "real_name_check", now=now())
+        if "erased" in way:
+            await leaving.forget(session, member, now=now())
+
+    with pytest.raises(Suspended):
+        await _check(services, other)
+
+    kept = await _member(services, suspended)
+    assert (kept.legal_name, kept.age_band, kept.real_name) == (None, None, "none")
+
+
+async def test_what_only_a_ban_had_kept_goes_with_the_ban(services: Services) -> None:
+    suspended, other = await _consenting(services), await _consenting(services, "+8613900139000")
+    await _check(services, suspended)
+    async with services.database.transaction() as session:
+        member = await store.get_locked(session, suspended.member.id)
+        standing.suspend(session, member, actor=other.member.id, now=now())
+        await consents.withdraw(session, member.id, "real_name_check", now=now())
+        standing.restore(session, member, actor=other.member.id, now=now())
+
+    assert (await _member(services, suspended)).identity_lookup is None
+    assert await _check(services, other) == "checked"
 
 
 async def test_by_appointment_nothing_is_kept_and_a_case_is_asked_for_once(
