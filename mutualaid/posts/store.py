@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import func, select, update
+from sqlalchemy import case, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from mutualaid.kit.clock import sql_now
@@ -62,9 +62,12 @@ async def urgent_since(session: AsyncSession, author_id: str, now: datetime) -> 
 
 
 async def reporters(session: AsyncSession, post_id: str) -> int:
-    """How many verified members have reported this post since the last ruling."""
+    """How many verified people have reported this post since the last ruling: two accounts of one person are one."""
     counted = (Report.post_id == post_id, Report.counts, Report.ruled_at.is_(None))
-    return await session.scalar(select(func.count()).select_from(Report).where(*counted)) or 0
+    people = func.count(Member.identity_lookup.distinct())
+    unnumbered = func.count(case((Member.identity_lookup.is_(None), 1)))  # vouched for: no ID number was read
+    query = select(people + unnumbered).select_from(Report).join(Member, Member.id == Report.reporter_id)
+    return await session.scalar(query.where(*counted)) or 0
 
 
 async def forget_words(session: AsyncSession, author_id: str) -> None:

@@ -286,6 +286,20 @@ async def test_three_verified_reporters_hide_a_post(house: House) -> None:
     assert [one.note for one in kept if one.note is not None and "要钱".encode() in one.note] == []
 
 
+async def test_one_person_with_three_accounts_is_one_reporter(house: House) -> None:
+    author = await house.member()
+    post_id = (await author.publish(an_offer()))["id"]
+    serial = house.next_serial()
+
+    for _ in range(3):
+        account = await (await (await house.newcomer()).consent()).verify("张三丰", serial=serial)
+        assert await report(account, post_id) == (201, False)
+
+    assert await report(await house.member(), post_id) == (201, False)
+    assert await on_plaza(house) == [post_id]
+    assert await report(await house.member(), post_id) == (201, True)
+
+
 async def test_a_report_says_why_in_the_words_of_the_contract(house: House) -> None:
     author, reader = await house.member(), await house.newcomer()
     path = f"/posts/{(await author.publish(a_need()))['id']}/reports"
