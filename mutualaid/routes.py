@@ -15,7 +15,7 @@ from mutualaid.catalogue import api as catalogue
 from mutualaid.contacts import api as contacts
 from mutualaid.contacts import hooks
 from mutualaid.contacts import pages as contacts_pages
-from mutualaid.kit.doors import read_nothing, refuse_query
+from mutualaid.kit.doors import read_nothing, refuse_query, replay
 from mutualaid.kit.endpoints import Endpoint
 from mutualaid.kit.faces import cookies, forms, statics
 from mutualaid.kit.policies import Policy
@@ -122,6 +122,8 @@ def _api_door(endpoint: Endpoint) -> Any:
         request.scope["user"] = caller = await caller_of(request)
         endpoint.policy.admit(caller)
         await gate.admit(request, endpoint, caller)
+        if endpoint.replayable:
+            await replay(request)
         if endpoint.body is None and endpoint.method != "GET":
             await read_nothing(request)
         elif endpoint.body is None and endpoint.query is None and endpoint.path.startswith("/api/"):

@@ -129,6 +129,31 @@ def answer(view: BaseModel | None, status: int = 200, *, headers: dict[str, str]
     return Response(view.model_dump_json(by_alias=True), status, headers, media_type="application/json")
 
 
+async def replay(request: Request) -> None:
+    """Raise `Replayed` for a deed that this request's key did before: also where by now it would be refused."""
+    await _body(request)
+    if (once := await _once(request)) is not None:
+        async with request.state.services.database.reading() as session:
+            await idempotency.look(session, once, keys=request.state.services.keys)
+
+
+async def _once(request: Request) -> idempotency.Once | None:
+    state, key = request.state, request.headers.get("idempotency-key")
+    if not getattr(state, "replayable", False) or key is None or request.user is None or idempotency.key_errors(key):
+        return None
+    if not hasattr(state, "once"):
+        state.once = await idempotency.prepare(
+            state.services.keys,
+            owner=request.user.id,
+            door=f"{request.method} {request.url.path}",
+            key=key,
+            body=getattr(state, "body", b""),
+            now=clock.now(),
+        )
+    once: idempotency.Once = state.once
+    return once
+
+
 class Deed:
     """One transaction of one request, and its answer."""
 
@@ -166,18 +191,7 @@ async def deed(request: Request) -> AsyncIterator[Deed]:
 
     Raises `Replayed` with the stored answer when it was done before. `routes.py` says which doors are (`Endpoint`).
     """
-    state = request.state
-    once = None
-    key = request.headers.get("idempotency-key")
-    if getattr(state, "replayable", False) and key is not None and request.user is not None:
-        once = await idempotency.prepare(
-            state.services.keys,
-            owner=request.user.id,
-            door=f"{request.method} {request.url.path}",
-            key=key,
-            body=getattr(state, "body", b""),
-            now=clock.now(),
-        )
+    state, once = request.state, await _once(request)
     async with once.turn() if once else nullcontext(), state.services.database.transaction() as session:
         slot = await idempotency.open_slot(session, once, keys=state.services.keys) if once else None
         found = Deed(session, once, slot)

@@ -126,9 +126,15 @@ async def prepare(keys: KeyStore, *, owner: str, door: str, key: str, body: byte
     return Once(owner, door, key, body, data_key, day_key, name)
 
 
+async def look(session: AsyncSession, once: Once, *, keys: KeyStore) -> None:
+    """Raise `Replayed` with the stored answer where there is one, before anything about the request is judged anew."""
+    if (kept := await _kept(session, _slots(session, once))) is not None:
+        raise await _again(kept, once, keys)
+
+
 async def open_slot(session: AsyncSession, once: Once, *, keys: KeyStore) -> bytes:
     """Take the slot in this transaction; raise `Replayed` with the stored answer where it was taken before."""
-    slot, *older = sealing.lookups(session.info[RING], "idempotency", "\n".join((once.owner, once.door, once.key)))
+    slot, *older = _slots(session, once)
     if (kept := await _kept(session, older)) is not None:  # taken before the look-up key was rotated
         raise await _again(kept, once, keys)
     if await _take(session, slot, once):
@@ -136,6 +142,10 @@ async def open_slot(session: AsyncSession, once: Once, *, keys: KeyStore) -> byt
     if (kept := await _kept(session, [slot])) is None:  # swept away between these two statements
         raise Overloaded(retry_after=1)
     raise await _again(kept, once, keys)
+
+
+def _slots(session: AsyncSession, once: Once) -> list[bytes]:
+    return sealing.lookups(session.info[RING], "idempotency", "\n".join((once.owner, once.door, once.key)))
 
 
 async def _take(session: AsyncSession, slot: bytes, once: Once) -> bool:
