@@ -62,17 +62,16 @@ async def newcomer(chromium: Browser, instance: Instance, _numbers: Iterator[int
     """`await newcomer()`: somebody new at a browser of their own. At the end nothing may have gone wrong unseen."""
     there: list[Neighbour] = []
 
-    async def arrive(device: dict[str, Any] = DESK, **more: Any) -> Neighbour:
+    async def arrive(device: dict[str, Any] = DESK) -> Neighbour:
         context = await chromium.new_context(
             locale="zh-CN",
             timezone_id="Asia/Shanghai",
             geolocation=HOME,
             permissions=["geolocation"],
             **device,
-            **more,
         )
         number = next(_numbers)
-        script = more.get("java_script_enabled", True)
+        script = device.get("java_script_enabled", True)
         neighbour = Neighbour(context, await context.new_page(), instance, f"137{number:08d}", number, script=script)
         there.append(neighbour)
         return neighbour

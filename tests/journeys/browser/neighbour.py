@@ -1,16 +1,27 @@
 """Somebody at a browser of their own, who presses what a person would press, by the names that a screen reader speaks."""
 
+import asyncio
 import re
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from axe_playwright_python.async_playwright import Axe
 from instance import Instance
-from playwright.async_api import BrowserContext, ConsoleMessage, Dialog, Locator, Page, Request, Response, expect
+from playwright.async_api import (
+    BrowserContext,
+    ConsoleMessage,
+    Dialog,
+    Geolocation,
+    Locator,
+    Page,
+    Request,
+    Response,
+    expect,
+)
 
 from tests.harness import id_number
 
-HOME = {"latitude": 22.8170, "longitude": 108.3665}
+HOME: Geolocation = {"latitude": 22.8170, "longitude": 108.3665}
 PATIENCE_MS = 20_000  # what the worker does a moment later, on a busy machine
 _ID = re.compile(r"[0-9a-f]{32}")
 _REFUSED = re.compile(r"Failed to load resource: the server responded with a status of 4\d\d")
@@ -70,7 +81,7 @@ class Neighbour:
         await self.look()
 
     def button(self, name: str) -> Locator:
-        return self.page.get_by_role("button", name=name, exact=True)
+        return self.page.get_by_role("button", name=name)
 
     def link(self, name: str) -> Locator:
         return self.page.get_by_role("link", name=name)
@@ -110,7 +121,7 @@ class Neighbour:
         for _ in range(PATIENCE_MS // 250):
             if await what.count():
                 return
-            await self.page.wait_for_timeout(250)
+            await asyncio.sleep(0.25)
             await self.page.reload()
         raise AssertionError(f"{what} never came on {self.path}: {await self.page.inner_text('main')}")
 
@@ -118,12 +129,11 @@ class Neighbour:
 
     async def look(self) -> None:
         """No page is wider than the screen; axe finds nothing, asked once for each kind of page."""
-        if self.script:
-            wide = await self.page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
-            if wide > 0:
-                self.troubles.append(f"{self.path} is {wide} px wider than the screen")
+        wide = await self.page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+        if wide > 0:
+            self.troubles.append(f"{self.path} is {wide} px wider than the screen")
         kind = f"{_ID.sub('…', urlsplit(self.page.url).path)} {self.status} {_ID.sub('…', await self.page.title())}"
-        if not self.script or kind in self.looked_at:
+        if not self.script or kind in self.looked_at:  # where no script runs, axe does not either
             return
         self.looked_at.add(kind)
         found = await Axe().run(self.page)

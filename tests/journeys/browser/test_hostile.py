@@ -1,0 +1,153 @@
+"""What somebody writes is shown to others as text, whatever it is: it runs nowhere, and the policy would stop it."""
+
+import re
+from urllib.parse import quote
+
+from instance import Instance
+
+from tests.journeys.browser.conftest import DESK, Newcomer
+from tests.journeys.browser.neighbour import Neighbour
+from tests.journeys.browser.test_moderating import promote
+
+RUN = "window.hacked=1"
+NOTE = (
+    f"</textarea></p><script>{RUN}</script><img src=x onerror={RUN}><svg onload={RUN}>"
+    f'<a href="javascript:{RUN}">点我</a>"onfocus="{RUN}" autofocus=\'{{{{7*7}}}}{{% raw %}}${{7*7}}'
+)
+SCRIPT = f"<script>{RUN}</script>"
+PIECES = (SCRIPT, f"onerror={RUN}", "{{7*7}}", "{% raw %}")
+LIVE = """() => [
+  window.hacked === undefined ? "" : "it ran",
+  ...[...document.querySelectorAll("*")].flatMap(e => [...e.attributes].map(a => [e.tagName, a.name, a.value]))
+    .filter(([tag, name, value]) => name.startsWith("on") || /^\\s*javascript:/i.test(value) || name === "srcdoc")
+    .map(found => found.join(" ")),
+  ...[...document.scripts].filter(s => !s.src).map(() => "an inline script"),
+].filter(found => found)"""
+
+
+async def unharmed(someone: Neighbour, *shown: str) -> None:
+    """The page shows these texts, and nothing of them came alive."""
+    await someone.sees(*shown)
+    assert await someone.page.evaluate(LIVE) == [], someone.path
+
+
+async def test_stored_texts_execute_nowhere(newcomer: Newcomer, instance: Instance) -> None:
+    author, reader, moderator = await newcomer(), await newcomer(), await newcomer()
+
+    # in the form that comes back, then in the post, its card, and one's own list
+    await author.arrive(f"<img src=x onerror={RUN}>")
+    await author.open("/posts/new?kind=need")
+    await author.type("备注", NOTE)
+    await author.press("发布")
+    await unharmed(author)
+    assert await author.page.get_by_label("备注").and_(author.page.locator("textarea")).input_value() == NOTE
+    need = await author.publish("need", note=NOTE)
+    await unharmed(author, *PIECES)
+    await author.open("/me")
+    await unharmed(author)
+
+    await reader.arrive("王读者")
+    await reader.publish("offer", note=NOTE)
+    await reader.open("/posts?kind=need")
+    await unharmed(reader, "<**")
+    await reader.open(need)
+    await unharmed(reader, "<**", *PIECES)
+
+    # in a match, and in messages
+    await author.first_match()
+    await unharmed(author, *PIECES)
+    await reader.open(need)
+    await reader.press("写留言")
+    await reader.type("留言", NOTE)
+    await reader.press("发送")
+    await unharmed(reader, *PIECES)
+    await author.open(reader.path)
+    await unharmed(author, *PIECES)
+    await author.open("/me/notices")
+    await unharmed(author)
+
+    # in a report, before a moderator, and in the ruling
+    await reader.open(f"{need}/report")
+    await reader.tick("其他")
+    await reader.type("管理员", NOTE)
+    await reader.press("举报")
+    await moderator.arrive("莫公正")
+    await promote(moderator, instance)
+    await moderator.open("/moderation")
+    case = moderator.page.locator("main .card").filter(has_text="{{7*7}}").get_by_role("link")
+    await moderator.waits_for(case)
+    await unharmed(moderator, *PIECES)
+    await moderator._on(case)
+    await unharmed(moderator, "<**", *PIECES)
+    await moderator.type("备注", NOTE)
+    await moderator.press("确定处理")
+    assert moderator.status == 422
+    await unharmed(moderator, *PIECES)
+
+
+async def test_texts_in_addresses_and_forms_execute_nowhere(newcomer: Newcomer) -> None:
+    stranger = await newcomer()
+    hostile = quote(f'">{SCRIPT}<img src=x onerror={RUN}>')
+
+    for path in (
+        f"/posts?item={hostile}&region={hostile}&near={hostile}&sort={hostile}",
+        f"/sign-in?next={hostile}",
+        "/sign-in?next=javascript:window.hacked=1",
+        f"/posts/{hostile}",
+        f"/{hostile}",
+    ):
+        await stranger.open(path)
+        await unharmed(stranger)
+        assert stranger.status in (200, 404, 422)
+
+    await stranger.open("/sign-in?next=javascript:window.hacked=1")
+    await stranger.type("手机号", f'">{SCRIPT}')
+    await stranger.press("发送验证码")
+    assert stranger.status == 422
+    await unharmed(stranger)
+    await stranger.sign_in()
+    assert stranger.path == "/"
+    await unharmed(stranger)
+
+
+POLICY = re.compile(r"default-src 'none'; script-src 'nonce-([\w-]{22,})'; style-src 'nonce-\1'; ")
+INJECT = """() => {
+  const script = document.createElement("script");
+  script.textContent = "window.hacked = 'inline'";
+  document.body.append(script);
+  const button = document.createElement("button");
+  button.setAttribute("onclick", "window.hacked = 'handler'");
+  document.body.append(button);
+  button.click();
+  const link = document.createElement("a");
+  link.href = "javascript:window.hacked = 'link'";
+  document.body.append(link);
+  link.click();
+  return new Promise(done => setTimeout(() => done(window.hacked ?? null), 200));
+}"""
+
+
+async def test_the_policy_stops_what_would_get_in(newcomer: Newcomer) -> None:
+    someone = await newcomer()
+    await someone.arrive("王小明")
+    nonces = set()
+
+    for path in ("/", "/", "/posts", "/sign-in", "/me", "/posts/new?kind=need", "/posts/nothing"):
+        answer = await someone.page.goto(someone.instance.url + path)
+        assert answer is not None
+        told = POLICY.match((await answer.all_headers())["content-security-policy"])
+        assert told is not None, path
+        nonces.add(told[1])
+        assert someone.troubles == []  # the page itself does nothing that its policy forbids
+        assert await someone.page.evaluate(INJECT) is None, path
+        assert any("Content Security Policy" in trouble for trouble in someone.troubles)
+        someone.troubles.clear()
+
+    assert len(nonces) == 7
+
+
+async def test_without_the_policy_the_same_would_run(newcomer: Newcomer) -> None:
+    careless = await newcomer({**DESK, "bypass_csp": True})
+    await careless.open("/")
+
+    assert await careless.page.evaluate(INJECT) in ("inline", "handler", "link")
