@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from mutualaid.kit import cells
 from mutualaid.kit.clock import sql_now
+from mutualaid.kit.lists import among
 from mutualaid.members.records import Member
 from mutualaid.posts.records import HiddenBy, Post, PostLine, State
 from mutualaid.posts.rules import AgeBand, Contact, Handover, Kind, Outcome, Urgency, Window
@@ -103,7 +104,7 @@ def shown(filters: Filters) -> list[ColumnElement[bool]]:
     if filters.real_name is not None:
         conditions.append(Member.real_name != "none" if filters.real_name else Member.real_name == "none")
     if filters.cells is not None:
-        conditions.append(Post.cell.in_(filters.cells))
+        conditions.append(among(Post.cell, filters.cells))
     return conditions
 
 

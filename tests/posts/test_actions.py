@@ -20,6 +20,7 @@ from mutualaid.posts.drafts import PostAmendment, PostDraft, ReportDraft
 from mutualaid.posts.errors import PostNotOpen, QuantityGone, QuantityHeld
 from mutualaid.posts.records import Post, Report
 from mutualaid.services import Services
+from tests.consents import all_given
 from tests.harness import a_need, an_offer
 from tests.moments import START
 
@@ -38,6 +39,8 @@ class Street:
         await self.services.keys.create(member_id)
         async with self.services.database.transaction() as session:
             session.add(Member(id=member_id, language="en", display_name="邻居", real_name="checked", created_at=START))
+            await session.flush()
+            session.add_all(all_given(member_id, START))
         return Principal(
             id=member_id,
             session_id="",

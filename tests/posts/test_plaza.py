@@ -7,12 +7,14 @@ from datetime import timedelta
 from itertools import pairwise
 from random import Random
 
+import h3
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from mutualaid.catalogue import snapshot
 from mutualaid.catalogue.snapshot import Catalogue
 from mutualaid.kit.database import Database
-from mutualaid.posts import reading
+from mutualaid.posts import plaza, reading
+from mutualaid.posts.plaza import Filters
 from mutualaid.posts.records import Post
 from mutualaid.posts.wire import PlazaQuery
 from mutualaid.services import Services
@@ -158,3 +160,19 @@ async def test_a_cursor_survives_the_readers_jitter_but_no_other_question(house:
         refused = await reader.get("/posts", params={**other, "cursor": first["next_cursor"]})
         assert refused.status_code == 422, other
         assert [(e["field"], e["code"]) for e in refused.json()["errors"]] == [("cursor", "cursor_invalid")]
+
+
+async def test_a_radius_may_hold_more_cells_than_a_statement_takes_parameters(services: Services) -> None:
+    lots = [replace(lot, state="open", until=START + timedelta(hours=9)) for lot in city.generate(Random(3), posts=40)]
+    await settle(services.database, lots)
+    everywhere = h3.uncompact_cells([h3.latlng_to_cell(*city.MIDDLE, 2)], 8)
+    cells = tuple({*everywhere, *(lot.cell for lot in lots)})
+    assert len(cells) > 100_000
+
+    async with services.database.reading() as session:
+        every = await plaza.newest(session, Filters(), after=None, limit=50)
+        found = await plaza.newest(session, Filters(cells=cells), after=None, limit=50)
+        none = await plaza.newest(session, Filters(cells=()), after=None, limit=50)
+
+    assert [card.id for card in found] == [card.id for card in every] != []
+    assert none == []
