@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import DeclarativeBase
 
+from mutualaid.contacts import rules as contacts
 from mutualaid.contacts.records import Call, ContactReport, Lease, Message
 from mutualaid.kit import sealing
 from mutualaid.kit.audit import AuditRow
@@ -20,20 +21,23 @@ from mutualaid.posts.records import Post, PostLine, Report
 _NOT_THEIRS = frozenset(
     {"token_hash", "mac", "link", "number", "key_version", "binding_key", "binding_ref", "fence", "x"}
 )
+_PEOPLE = frozenset({"asker_id", "owner_id", "need_author_id", "offer_author_id", "blocker_id", "blocked_id", "actor"})
 
 
 async def gather(session: AsyncSession, member_id: str, *, key: DataKey) -> dict[str, Any]:
     """One JSON object: a list of rows for each kind of thing. What is sealed under the member's key is opened.
 
-    Nothing of anybody else's is in it: of a match or a contact the member gets the row, not the other side's data.
+    Nothing of anybody else's is in it: of a match or a contact the member gets the row without the other's id, and no
+    row tells who has blocked or left whom.
     """
 
     async def rows(record: type[DeclarativeBase], *which: ColumnElement[bool]) -> list[dict[str, Any]]:
-        return [_readable(row, key) for row in await session.scalars(select(record).where(*which))]
+        return [_readable(row, key, member_id) for row in await session.scalars(select(record).where(*which))]
 
     mine_match = or_(Match.need_author_id == member_id, Match.offer_author_id == member_id)
     mine_lease = or_(Lease.asker_id == member_id, Lease.owner_id == member_id)
     my_posts = select(Post.id).where(Post.author_id == member_id)
+    not_blocked = AuditRow.deed != "member.blocked"  # by whom is the other's affair
     return {
         "member": (await rows(Member, Member.id == member_id))[0],
         "sessions": await rows(SessionRow, SessionRow.member_id == member_id),
@@ -50,17 +54,27 @@ async def gather(session: AsyncSession, member_id: str, *, key: DataKey) -> dict
         "messages": await rows(Message, Message.author_id == member_id),
         "contact_reports": await rows(ContactReport, ContactReport.reporter_id == member_id),
         "notices": await rows(Notice, Notice.member_id == member_id),
-        "log": await rows(AuditRow, or_(AuditRow.actor == member_id, AuditRow.subject == member_id)),
+        "log": await rows(AuditRow, or_(AuditRow.actor == member_id, and_(AuditRow.subject == member_id, not_blocked))),
     }
 
 
-def _readable(row: Any, key: DataKey) -> dict[str, Any]:
-    """A row's columns in JSON's terms: moments as RFC 3339, the sealed opened, look-ups and our own numbering left out."""
+def _readable(row: Any, key: DataKey, member_id: str) -> dict[str, Any]:
+    """A row's columns in JSON's terms: moments as RFC 3339, the sealed opened, look-ups and our own numbering left out,
+    and instead of anybody else's id null.
+    """
     table = row.__table__
-    wanted = (c for c in table.columns if c.info != LOOKUP and c.name not in _NOT_THEIRS)
-    return {
-        c.name: _value(getattr(row, c.name), c.info == SEALED, table.name, c.name, _row_id(row), key) for c in wanted
+    found = {
+        c.name: _value(getattr(row, c.name), c.info == SEALED, table.name, c.name, _row_id(row), key)
+        for c in table.columns
+        if c.info != LOOKUP and c.name not in _NOT_THEIRS
     }
+    for name in _PEOPLE & found.keys():
+        found[name] = member_id if found[name] == member_id else None
+    if isinstance(row, Lease) and row.because is not None:
+        found["because"] = contacts.told_because(row.because)
+    if isinstance(row, Match) and row.state == "withdrawn":
+        found["because"] = None
+    return found
 
 
 def _row_id(row: Any) -> str:

@@ -20,6 +20,7 @@ EndedBecause = Literal[
     "phone_changed",
     "ruling",
 ]
+ToldBecause = Literal["expired", "by_member", "post_ended", "post_hidden", "match_ended", "ruling"]
 Outcome = Literal["answered", "busy", "no_answer"]
 
 LIVE: Final[tuple[State, ...]] = ("asked", "granted")
@@ -50,6 +51,17 @@ def resting(quiet_hours: str, moment: datetime) -> bool:
     if start <= end:
         return start <= local < end
     return local >= start or local < end
+
+
+def told_because(because: EndedBecause) -> ToldBecause:
+    """What both are told. That somebody blocked the other, left, or has another phone is that somebody's own affair."""
+    match because:
+        case "blocked" | "erased" | "consent_withdrawn" | "phone_changed":
+            return "by_member"
+        case "suspended":
+            return "ruling"
+        case _:
+            return because
 
 
 def longest_call(expires_at: datetime, now: datetime) -> int:

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, RootModel
 
 from mutualaid.contacts import rules
 from mutualaid.contacts.records import Call, ContactReport, Lease
-from mutualaid.contacts.rules import Channel, EndedBecause, Outcome, State
+from mutualaid.contacts.rules import Channel, Outcome, State, ToldBecause
 from mutualaid.kit import phones
 from mutualaid.kit.fields import Cursor, Draft, FreeText, Int, Limit, Moment, Query, Text, View, refuse
 from mutualaid.kit.phones import Phone, PhoneRejected
@@ -77,7 +77,7 @@ class ContactView(View):
     extensions_left: int
     created_at: Moment
     ended_at: Moment | None
-    reason: EndedBecause | None = Field(description="why it ended")
+    reason: ToldBecause | None = Field(description="why it ended, as far as it is both's to know")
     code: str | None = Field(description="why it failed")
 
     @classmethod
@@ -99,7 +99,7 @@ class ContactView(View):
             extensions_left=rules.EXTENSIONS - lease.extensions if state == "granted" else 0,
             created_at=lease.asked_at,
             ended_at=lease.expires_at if lapsed else lease.ended_at,
-            reason="expired" if lapsed else lease.because,
+            reason="expired" if lapsed else lease.because and rules.told_because(lease.because),
             code=lease.failed,
         )
 

@@ -66,13 +66,22 @@ class MatchList(View):
 def match_view(
     match: Match, cards: dict[str, Card], catalogue: Catalogue, *, language: Language, reader: str
 ) -> MatchView:
-    """The match with both cards, as this member sees it."""
+    """The match with both cards, as this member sees it.
+
+    The other's words and hours are theirs to see while the match is live and the post stands: whoever was declined or
+    blocked does not go on reading what is written there afterwards.
+    """
     need, offer = cards[match.need_post_id], cards[match.offer_post_id]
     metres = cells.between_m(need.cell, offer.cell)
     side = match.side_of(reader)
+    theirs = offer if side == "need" else need
+    told = match.live and theirs.state == "open"
 
     def card(of: Card, kind: Literal["need", "offer"]) -> PostView:
-        return post_view(of, catalogue, language=language, reader=reader, distance_m=None if kind == side else metres)
+        if kind == side:
+            return post_view(of, catalogue, language=language, reader=reader)
+        view = post_view(of, catalogue, language=language, reader=reader, distance_m=metres)
+        return view if told else view.model_copy(update={"note": None, "available": []})
 
     seen = {"need": card(need, "need"), "offer": card(offer, "offer")}
     return MatchView(
@@ -94,7 +103,7 @@ def match_view(
         closed_by=match.closed_by,
         reason=_FAILED.get(match.because or ""),
         disputed=match.disputed,
-        reasons=_reasons(match, need, offer, catalogue, side=side, metres=metres, language=language),
+        reasons=_reasons(match, need, offer, catalogue, side=side, metres=metres, hours=told, language=language),
     )
 
 
@@ -112,7 +121,15 @@ def _line(line: MatchLine, catalogue: Catalogue, language: Language) -> MatchLin
 
 
 def _reasons(
-    match: Match, need: Card, offer: Card, catalogue: Catalogue, *, side: Kind, metres: int, language: Language
+    match: Match,
+    need: Card,
+    offer: Card,
+    catalogue: Catalogue,
+    *,
+    side: Kind,
+    metres: int,
+    hours: bool,
+    language: Language,
 ) -> list[str]:
     wanted = {line.id: line for line in need.lines}
     packs = {line.id: line for line in offer.lines}
@@ -120,7 +137,7 @@ def _reasons(
         _given(line, wanted[line.need_line_id], packs[line.offer_line_id], match, catalogue, language)
         for line in match.lines
     ]
-    timed = bool(need.windows or offer.windows)
+    timed = hours and bool(need.windows or offer.windows)
     meeting = rules.common_window(need, offer, now=match.proposed_at) if timed else None
     return reasons(given, distance_m=metres, meeting=meeting, reader=side, language=language)
 

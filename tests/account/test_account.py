@@ -98,6 +98,21 @@ async def test_the_export_holds_what_is_held_in_clear_and_nothing_of_others(hous
     assert found["places"][0]["point"] == "[22.817, 108.3665]"
     assert len(found["posts"]) == len(found["matches"]) == len(found["contacts"]) == 1
     assert giver.phone[3:] not in str(found) and "李大力" not in str(found)
+    assert giver.id not in str(found)
+
+
+async def test_neither_the_export_nor_the_contact_tells_who_was_blocked_by_whom(house: House) -> None:
+    needer, giver = await house.member("王小明"), await house.member("李大力")
+    found = await agreed(house, needer, giver)
+
+    await needer.post(f"/matches/{found['match']}/block")
+    await house.work()
+
+    export = (await giver.get("/me/export")).text
+    contact = (await giver.get("/me/contacts")).json()["items"][0]
+    assert needer.id not in export and "member.blocked" not in export
+    assert [row["because"] for row in (await giver.get("/me/export")).json()["matches"]] == [None]
+    assert contact["reason"] in ("by_member", "match_ended")
 
 
 async def test_erasure_ends_everything_at_once_and_the_chain_still_holds(house: House) -> None:

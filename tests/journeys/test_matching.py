@@ -6,6 +6,7 @@ from sqlalchemy import update
 
 from mutualaid.posts.records import Post
 from tests.harness import House, Person, a_need, an_offer
+from tests.moderation.people import promoted
 
 NEAR = (22.8300, 108.3665)  # about 1.5 km north of home
 
@@ -332,6 +333,34 @@ async def test_where_one_post_is_for_words_only_no_number_is_masked_and_no_conse
 
     assert made.status_code == 201
     assert (await giver.post(f"/matches/{made.json()['id']}/accept")).json()["state"] == "agreed"
+
+
+async def test_whoever_is_blocked_or_declined_reads_nothing_written_afterwards(house: House) -> None:
+    needer, giver = await _two(house)
+    hours = {"available": [{"from": "2023-01-07T13:00:00Z", "to": "2023-01-07T15:00:00Z"}]}
+    match = await _proposed(house, needer, giver, note="三天没退烧了", **hours)
+    before = (await giver.get(f"/matches/{match['id']}")).json()
+    assert before["counterpart"]["note"] == "三天没退烧了" and len(before["counterpart"]["available"]) == 1
+
+    await needer.post(f"/matches/{match['id']}/block")
+    changed = await needer.ask("PATCH", f"/posts/{match['need']['id']}", {"note": "今晚我一个人在家"})
+
+    assert changed.status_code == 200
+    after = (await giver.get(f"/matches/{match['id']}")).json()
+    assert (after["counterpart"]["note"], after["counterpart"]["available"]) == (None, [])
+    assert "一个人" not in str(after) and not any("13:00" in r or "21:00" in r for r in after["reasons"])
+    assert (await needer.get(f"/matches/{match['id']}")).json()["need"]["note"] == "今晚我一个人在家"
+
+
+async def test_a_note_that_waits_for_a_moderator_is_not_read_by_a_match_either(house: House) -> None:
+    needer, giver = await _two(house)
+    match = await _proposed(house, needer, giver, note="急用")
+    moderator = await promoted(house, await house.member())
+    await moderator.post(f"/moderation/posts/{match['need']['id']}/hide", {"reason": "note_review", "note": ""})
+
+    seen = (await giver.get(f"/matches/{match['id']}")).json()
+
+    assert (seen["counterpart"]["state"], seen["counterpart"]["note"]) == ("hidden", None)
 
 
 async def test_whoever_is_blocked_meets_nobody_again(house: House) -> None:
