@@ -16,6 +16,7 @@ from mutualaid.kit import clock
 from mutualaid.kit.doors import language
 from mutualaid.kit.errors import AidError
 from mutualaid.kit.faces import cookies, forms, statics, wording
+from mutualaid.kit.settings import MAKERS
 from mutualaid.kit.texts import Language, say, translations
 
 _SAID: Final = "said"
@@ -127,7 +128,7 @@ def _here(request: Request) -> str:
 def _test_mode(request: Request) -> bool:
     """Whether anything is only pretended here. A request that was turned away at the outer ring knows no services."""
     services = getattr(request.state, "services", None)
-    return services is not None and services.settings.dev
+    return services is not None and any(getattr(services.settings, maker) == "fake" for maker in MAKERS)
 
 
 def _said(request: Request) -> tuple[str | None, bool]:
