@@ -18,6 +18,7 @@ from mutualaid.members.records import Principal
 from mutualaid.posts import rules, store
 from mutualaid.posts.drafts import LineAmendment, LineDraft, PostAmendment, PostDraft, ReportDraft, WindowDraft
 from mutualaid.posts.errors import AgeNotAllowed, AlreadyReported, OwnPost
+from mutualaid.posts.needs import still_may
 from mutualaid.posts.records import HiddenBy, Post, PostLine, Report
 from mutualaid.posts.rules import Outcome
 
@@ -40,7 +41,11 @@ async def publish(
     catalogue: Catalogue,
     now: datetime,
 ) -> Post:
-    """A new post, open, or hidden until a moderator has looked: a second urgent one in seven days, or a doubtful note."""
+    """A new post, open, or hidden until a moderator has looked: a second urgent one in seven days, or a doubtful note.
+
+    404, 403 `suspended`, 428 `consent_needed` where that came about since the door was passed.
+    """
+    await still_may(session, author.id, draft, catalogue)  # locks the author
     items = [catalogue.get(line.item) for line in draft.lines]
     if draft.kind == "offer" and author.age_band == "14_17" and any(item and item.is_medicine for item in items):
         raise AgeNotAllowed
@@ -101,10 +106,9 @@ def _line(position: int, line: LineDraft) -> PostLine:
 async def _review(
     session: AsyncSession, author_id: str, *, urgent: bool, doubtful: bool, now: datetime
 ) -> HiddenBy | None:
-    if urgent:
-        await members.get_locked(session, author_id)  # two urgent posts at once must not overlook each other
-        if await store.urgent_since(session, author_id, now):
-            return "urgent_review"
+    """Why a moderator looks first. The author is locked by the caller."""
+    if urgent and await store.urgent_since(session, author_id, now):
+        return "urgent_review"
     return "note_review" if doubtful else None
 
 

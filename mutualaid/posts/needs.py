@@ -1,8 +1,14 @@
 """What must stand before a post can: the consents it calls for; and whether its words call for a second look."""
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from mutualaid.catalogue.snapshot import Catalogue
 from mutualaid.kit.scrubbing import scrub
+from mutualaid.members import store as members
 from mutualaid.members.consent_texts import Purpose
+from mutualaid.members.errors import Suspended
+from mutualaid.members.needs import require_consents
+from mutualaid.members.records import Status
 from mutualaid.posts.drafts import PostAmendment, PostDraft
 from mutualaid.posts.rules import default_contact
 from mutualaid.services import Services
@@ -23,6 +29,15 @@ def consents_for(draft: PostDraft, catalogue: Catalogue) -> list[Purpose]:
 def consents_for_change(change: PostAmendment) -> list[Purpose]:
     """The purposes that a change of one's own post calls for anew: numbers may be asked for from now on."""
     return ["phone_masking"] if change.contact not in (None, "words") else []
+
+
+async def still_may(session: AsyncSession, author_id: str, draft: PostDraft, catalogue: Catalogue) -> None:
+    """What the door saw, asked again under the author's lock: suspending, erasing and taking back a consent wait for it
+    too, so none of them overlooks a post that is being published."""
+    author = await members.get_locked(session, author_id)
+    await require_consents(session, author_id, consents_for(draft, catalogue))
+    if author.status != Status.ACTIVE.value:
+        raise Suspended
 
 
 async def doubtful(services: Services, text: str) -> bool:

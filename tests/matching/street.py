@@ -21,6 +21,7 @@ from mutualaid.posts import store as posts_store
 from mutualaid.posts.actions import Shown
 from mutualaid.posts.drafts import PostDraft
 from mutualaid.posts.records import Post
+from tests.consents import all_given
 from tests.harness import HOME, a_need, an_offer
 from tests.moments import START
 
@@ -52,6 +53,8 @@ class Street:
                     age_band=age_band,
                 )
             )
+            await session.flush()
+            session.add_all(all_given(member_id, self.now))
         return Principal(
             id=member_id,
             session_id=new_id(),

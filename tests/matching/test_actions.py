@@ -10,7 +10,8 @@ from mutualaid.kit.errors import NotFound
 from mutualaid.matching import closing, ending, proposing
 from mutualaid.matching.drafts import HandedOver
 from mutualaid.matching.errors import MatchNotOpen, NeedCapReached
-from mutualaid.members import blocks
+from mutualaid.members import blocks, standing
+from mutualaid.members import store as members
 from mutualaid.posts import actions as posts
 from mutualaid.posts import store as posts_store
 from mutualaid.posts.errors import PostNotOpen, QuantityGone
@@ -39,10 +40,11 @@ async def test_an_urgent_need_further_away_goes_before_a_near_one(street: Street
 
 
 async def test_who_is_suspended_blocked_or_oneself_is_not_looked_at(street: Street) -> None:
-    needer, blocker, away = await street.member(), await street.member(), await street.member(status="suspended")
+    needer, blocker, away = [await street.member() for _ in range(3)]
     for author in (needer, blocker, away):
         await street.offer(by=author)
     async with street.database.transaction() as session:
+        standing.suspend(session, await members.get_locked(session, away.id), actor="moderator", now=street.now)
         assert await blocks.block(session, blocker.id, needer.id, street.now)
         assert not await blocks.block(session, blocker.id, needer.id, street.now)
 
