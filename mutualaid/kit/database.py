@@ -1,10 +1,11 @@
 """The database: SQLite on one machine, PostgreSQL for many workers; the same statements on both."""
 
 import asyncio
+import os
 import secrets
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
 from sqlalchemy import MetaData, event, text
@@ -24,6 +25,8 @@ RUNG = "bells to ring after the commit"
 RING = "the key ring that audit rows are signed with"
 
 _WRITER_PATIENCE_S = 10.0  # for SQLite's one writer; whoever waits longer is told to come back
+# secure_delete: what is deleted or overwritten is zeroed in its page, also where SQLite was built without that
+_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=5000", "foreign_keys=ON", "secure_delete=ON")
 _DURABLE = ("fsync", "full_page_writes", "synchronous_commit")
 # SQLSTATE classes that say "not now": connection lost, rolled back by a deadlock, no resources, an operator stepped in
 _NOT_NOW = ("08", "40", "53", "57")
@@ -161,13 +164,14 @@ def _engine(url: str, dialect: str, pool_size: int, pool_timeout: float) -> Asyn
     options: dict[str, Any] = {"pool_size": pool_size, "pool_timeout": pool_timeout, "hide_parameters": True}
     if dialect != "sqlite":
         return create_async_engine(url, max_overflow=5, connect_args={"timeout": 5.0}, **options)
+    _private_file(make_url(url).database)
     engine = create_async_engine(url, max_overflow=0, **options)
 
     @event.listens_for(engine.sync_engine, "connect")
     def _open(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # this file says BEGIN itself, see _begin
         cursor = connection.cursor()
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=5000", "foreign_keys=ON"):
+        for pragma in _PRAGMAS:
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
@@ -177,3 +181,13 @@ def _engine(url: str, dialect: str, pool_size: int, pool_timeout: float) -> Asyn
         connection.exec_driver_sql(f"BEGIN {mode}")
 
     return engine
+
+
+def _private_file(path: str | None) -> None:
+    """Make the file, readable by its owner only, before SQLite would make it readable by all; its log inherits the mode.
+
+    A folder that cannot be written to is left to be told by the first statement.
+    """
+    if path and path != ":memory:":
+        with suppress(OSError):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
