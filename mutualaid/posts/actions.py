@@ -13,12 +13,11 @@ from mutualaid.kit.database import new_id
 from mutualaid.kit.errors import FieldError, Invalid
 from mutualaid.kit.sealing import DataKey
 from mutualaid.kit.texts import N_
-from mutualaid.members import store as members
 from mutualaid.members.records import Principal
 from mutualaid.posts import rules, store
 from mutualaid.posts.drafts import LineAmendment, LineDraft, PostAmendment, PostDraft, ReportDraft, WindowDraft
 from mutualaid.posts.errors import AgeNotAllowed, AlreadyReported, OwnPost
-from mutualaid.posts.needs import still_may
+from mutualaid.posts.needs import consents_for, consents_for_change, still_may
 from mutualaid.posts.records import HiddenBy, Post, PostLine, Report
 from mutualaid.posts.rules import Outcome
 
@@ -45,7 +44,7 @@ async def publish(
 
     404, 403 `suspended`, 428 `consent_needed` where that came about since the door was passed.
     """
-    await still_may(session, author.id, draft, catalogue)  # locks the author
+    await still_may(session, author.id, consents_for(draft, catalogue))  # locks the author
     items = [catalogue.get(line.item) for line in draft.lines]
     if draft.kind == "offer" and author.age_band == "14_17" and any(item and item.is_medicine for item in items):
         raise AgeNotAllowed
@@ -135,8 +134,7 @@ async def amend(
     now: datetime,
 ) -> Post:
     """Change one's own post. A changed note that a moderator had approved, or a doubtful one, hides it until reviewed."""
-    if change.urgency == "urgent":
-        await members.get_locked(session, by.id)  # before the post, as everywhere
+    await still_may(session, by.id, consents_for_change(change))  # locks the author before the post, as everywhere
     post = await store.get_own(session, post_id, by.id)
     if wrong := [*_line_errors(post, change.lines or [], catalogue), *_way_errors(post, change, catalogue)]:
         raise Invalid(wrong)

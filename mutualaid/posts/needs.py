@@ -1,5 +1,7 @@
 """What must stand before a post can: the consents it calls for; and whether its words call for a second look."""
 
+from collections.abc import Iterable
+
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from mutualaid.catalogue.snapshot import Catalogue
@@ -31,11 +33,11 @@ def consents_for_change(change: PostAmendment) -> list[Purpose]:
     return ["phone_masking"] if change.contact not in (None, "words") else []
 
 
-async def still_may(session: AsyncSession, author_id: str, draft: PostDraft, catalogue: Catalogue) -> None:
+async def still_may(session: AsyncSession, author_id: str, purposes: Iterable[Purpose]) -> None:
     """What the door saw, asked again under the author's lock: suspending, erasing and taking back a consent wait for it
-    too, so none of them overlooks a post that is being published."""
+    too, so none of them overlooks a post that is being published or changed."""
     author = await members.get_locked(session, author_id)
-    await require_consents(session, author_id, consents_for(draft, catalogue))
+    await require_consents(session, author_id, purposes)
     if author.status != Status.ACTIVE.value:
         raise Suspended
 
