@@ -227,6 +227,28 @@ async def test_members_under_18_ask_for_medicine_but_do_not_offer_it(house: Hous
     await young.publish(an_offer(item="gloves", lines=[{"item": "gloves", "quantity": 2}]))
 
 
+async def test_where_no_real_name_is_asked_for_the_unverified_post_and_their_posts_say_so(
+    services: Services, clock: Clock
+) -> None:
+    lenient = replace(services, settings=services.settings.model_copy(update={"require_real_name": False}))
+    async with open_house(lenient, clock) as house:
+        member = await (await house.newcomer()).consent()
+
+        post = await member.publish(a_need())
+
+        assert (post["author"]["real_name"], post["author"]["real_name_how"]) == (False, None)
+        assert (await member.get("/posts?real_name=true")).json()["items"] == []
+
+
+async def test_who_came_by_wechat_posts_before_they_have_a_phone(house: House) -> None:
+    person = house.stranger()
+    signed_in = await person.post("/sessions", {"wechat_code": "fake:somebody"})
+    person.token = signed_in.json()["token"]
+    await (await person.consent()).verify()
+
+    assert (await person.publish(a_need()))["state"] == "open"
+
+
 # ---- once, whatever the network does --------------------------------------------------------------------------
 
 
