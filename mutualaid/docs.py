@@ -1,5 +1,7 @@
 """The API's document, readable: a page made on the server, without a script and without any outside host."""
 
+from collections.abc import Sequence
+from functools import cache
 from html import escape
 from typing import Any
 
@@ -20,17 +22,22 @@ _STYLE = (
 
 async def show(request: Request) -> Response:
     """Every operation, schema and problem of the document."""
-    spec = openapi(request.app.state.endpoints)
+    return HTMLResponse(_written(request.app.state.endpoints), headers={"content-security-policy": _CSP})
+
+
+@cache
+def _written(endpoints: Sequence[Endpoint]) -> str:
+    """The page, made once a process: anybody may ask for it as often as they like."""
+    spec = openapi(endpoints)
     operations = [_operation(m, p, o) for p, item in spec["paths"].items() for m, o in item.items()]
     schemas = [_schema(n, s) for n, s in sorted(spec["components"]["schemas"].items())]
     problems = [_problem(code, told) for code, told in spec["x-problems"].items()]
-    body = (
+    return (
         f"<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
         f"<title>mutualaid API</title><style>{_STYLE}</style><main><h1>mutualaid API {escape(spec['info']['version'])}</h1>"
         f"<p>The same as <a href='/api/openapi.json'>openapi.json</a> (OpenAPI 3.1).</p>"
         f"{''.join(operations)}<h1>Schemas</h1>{''.join(schemas)}<h1>Problems</h1><dl>{''.join(problems)}</dl></main></html>"
     )
-    return HTMLResponse(body, headers={"content-security-policy": _CSP})
 
 
 def _operation(method: str, path: str, operation: dict[str, Any]) -> str:

@@ -13,6 +13,8 @@ from mutualaid.kit.errors import AidError, Overloaded, TooLarge
 from mutualaid.kit.settings import Settings
 
 MOST_BODY = 64 * 1024
+MOST_HEAD = 32 * 1024  # octets of all headers and the address together: browsers send a tenth of it
+MOST_HEADERS = 100
 ALWAYS_ANSWERED = frozenset({"/healthz", "/readyz", "/metrics"})
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _HEADERS = [
@@ -36,11 +38,24 @@ class Shell:
             await self._app(scope, receive, send)
             return
         full = self._under_way >= self._most and scope["path"] not in ALWAYS_ANSWERED
+        inner = _turned_away if full else _refused_unread if _too_long(scope) else self._app
         self._under_way += 1
         try:
-            await _serve(_turned_away if full else self._app, scope, receive, send)
+            await _serve(inner, scope, receive, send)
         finally:
             self._under_way -= 1
+
+
+def _too_long(scope: Scope) -> bool:
+    """Whether reading the request's head would cost more than any honest one is worth. The server itself has no bound."""
+    headers = scope["headers"]
+    octets = len(scope["path"]) + len(scope["query_string"]) + sum(len(name) + len(value) for name, value in headers)
+    return len(headers) > MOST_HEADERS or octets > MOST_HEAD
+
+
+async def _refused_unread(scope: Scope, receive: Receive, send: Send) -> None:
+    scope["headers"] = []  # what is refused for its length is not read to tell so
+    raise TooLarge
 
 
 async def _turned_away(scope: Scope, receive: Receive, send: Send) -> None:

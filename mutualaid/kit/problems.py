@@ -1,10 +1,14 @@
 """`application/problem+json` (RFC 9457): how an error is said, in the reader's language."""
 
+from typing import Final
+
 from pydantic import Field
 
 from mutualaid.kit.errors import AidError
 from mutualaid.kit.fields import View
 from mutualaid.kit.texts import Language, say
+
+MOST_TOLD: Final = 100  # no form of ours has as many fields; who sends thousands that are unknown needs no list of them
 
 
 class FieldProblem(View):
@@ -29,7 +33,10 @@ class Problem(View):
 def problem(error: AidError, status: int, language: Language) -> Problem:
     """The error as it is said to a reader."""
     sentence = say(error.text, language, **error.params)
-    told = [FieldProblem(field=e.field, code=e.code, message=say(e.text, language, **e.params)) for e in error.fields]
+    told = [
+        FieldProblem(field=e.field, code=e.code, message=say(e.text, language, **e.params))
+        for e in error.fields[:MOST_TOLD]
+    ]
     return Problem(
         type=f"/api/docs#problem-{error.code}",
         title=sentence,

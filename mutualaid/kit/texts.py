@@ -9,6 +9,7 @@ from typing import Any, Literal
 Language = Literal["zh-Hans", "en"]
 DEFAULT: Language = "zh-Hans"
 
+_MOST_READ = 500  # characters of a header that lists a reader's languages
 _LOCALE = Path(__file__).parent.parent / "locale"
 
 
@@ -43,7 +44,7 @@ class _Shown(dict[str, Any]):
 def preferred(accept_language: str | None) -> Language:
     """zh-Hans unless the reader ranks English above Chinese (RFC 9110 §12.5.4)."""
     best: tuple[float, Language] = (0.0, DEFAULT)
-    for part in (accept_language or "").split(","):
+    for part in (accept_language or "")[:_MOST_READ].split(","):
         tag, _, weight = part.strip().partition(";")
         language: Language | None = {"zh": DEFAULT, "en": "en"}.get(tag.strip().lower().split("-")[0])
         try:
