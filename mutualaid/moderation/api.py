@@ -44,18 +44,24 @@ async def list_cases(request: Request) -> Response:
     """The queue: whoever has waited longest comes first."""
     services = of(request)
     asked = await query(request, CaseQuery)
+    reader, spoken, catalogue = request.user.id, language(request), await snapshot.current(services.database)
     async with services.database.reading() as session:
         page = await store.page(session, services.ring, asked)
-        items = await reading.views(services, session, page.cases, reader=request.user.id, language=language(request))
+        items = await reading.views(
+            services.keys, session, page.cases, reader=reader, language=spoken, catalogue=catalogue
+        )
     return answer(CaseList(items=items, next_cursor=page.next_cursor))
 
 
 async def claim(request: Request) -> Response:
     """This case is mine for ten minutes."""
+    services, reader, spoken = of(request), request.user.id, language(request)
+    catalogue = await snapshot.current(services.database)
     async with deed(request) as d:
-        found = await cases.claim(d.session, request.path_params["id"], by=request.user.id, now=clock.now())
-        reader, spoken = request.user.id, language(request)
-        views = await reading.views(of(request), d.session, [found], reader=reader, language=spoken)
+        found = await cases.claim(d.session, request.path_params["id"], by=reader, now=clock.now())
+        views = await reading.views(
+            services.keys, d.session, [found], reader=reader, language=spoken, catalogue=catalogue
+        )
         return await d.answer(views[0])
 
 

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 from starlette.responses import Response
 
+from mutualaid.catalogue import snapshot
 from mutualaid.contacts import store as contacts
 from mutualaid.kit import clock
 from mutualaid.kit.doors import language, parse
@@ -35,10 +36,12 @@ async def list_cases(request: Request) -> Response:
     around: dict[str, Any] = {"form": form, "state": shown, "reasons": _REASONS, "cases": [], "more": None}
     with or_again("moderation/list.html", **around):
         asked = await parse(raw, CaseQuery)
+        reader, spoken, catalogue = request.user.id, language(request), await snapshot.current(services.database)
         async with services.database.reading() as session:
             found = await store.page(session, services.ring, asked)
-            spoken = language(request)
-            views = await reading.views(services, session, found.cases, reader=request.user.id, language=spoken)
+            views = await reading.views(
+                services.keys, session, found.cases, reader=reader, language=spoken, catalogue=catalogue
+            )
     more = None
     if found.next_cursor:
         kept = [(name, form.get(name)) for name in ("state", "reason") if form.has(name)]
@@ -48,12 +51,15 @@ async def list_cases(request: Request) -> Response:
 
 async def _around(request: Request, form: Form = forms.EMPTY) -> dict[str, Any]:
     """A case with its post, its reports and the members whom it is about."""
-    services = of(request)
+    services, reader, spoken = of(request), request.user.id, language(request)
+    catalogue = await snapshot.current(services.database)
     async with services.database.reading() as session:
         found = await store.get(session, request.path_params["id"])
         if found is None:
             raise NotFound
-        views = await reading.views(services, session, [found], reader=request.user.id, language=language(request))
+        views = await reading.views(
+            services.keys, session, [found], reader=reader, language=spoken, catalogue=catalogue
+        )
         names = await contacts.display_names(session, [part.id for part in views[0].members])
     people = [(part.id, part.role, names.get(part.id, "")) for part in views[0].members]
     return {"case": views[0], "people": people, "form": form, "reasons": _REASONS}

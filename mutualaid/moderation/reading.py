@@ -7,9 +7,10 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from mutualaid.catalogue import snapshot
+from mutualaid.catalogue.snapshot import Catalogue
 from mutualaid.contacts.records import ContactReport
 from mutualaid.kit import sealing
+from mutualaid.kit.keystore import KeyStore
 from mutualaid.kit.sealing import DataKey
 from mutualaid.kit.texts import Language
 from mutualaid.moderation import store
@@ -21,7 +22,6 @@ from mutualaid.posts import plaza
 from mutualaid.posts.plaza import Card
 from mutualaid.posts.records import Report
 from mutualaid.posts.wire import PostView, post_view
-from mutualaid.services import Services
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,21 +38,26 @@ class _Told:
 
 
 async def views(
-    services: Services, session: AsyncSession, found: Sequence[Found], *, reader: str, language: Language
+    keys: KeyStore,
+    session: AsyncSession,
+    found: Sequence[Found],
+    *,
+    reader: str,
+    language: Language,
+    catalogue: Catalogue,
 ) -> list[CaseView]:
-    """These cases, in their order."""
+    """These cases, in their order. The catalogue was asked for before the session was opened."""
     parts = await store.parts_of(session, [each.case.id for each in found])
     cards = await plaza.cards_of(session, [each.case.post_id for each in found if each.case.post_id])
     told = await _told(session, [each.case for each in found])
-    keys = await services.keys.get_many(report.reporter_id for report in told if report.note)
-    catalogue = await snapshot.current(services.database)
+    opening = await keys.get_many(report.reporter_id for report in told if report.note)
 
     def card_view(card: Card) -> PostView:
         view = post_view(card, catalogue, language=language, reader=reader)
         return view.model_copy(update={"hidden_by": card.hidden_by, "outcome": card.outcome})
 
     return [
-        _view(each, card_view(cards[each.case.post_id]) if each.case.post_id in cards else None, parts, told, keys)
+        _view(each, card_view(cards[each.case.post_id]) if each.case.post_id in cards else None, parts, told, opening)
         for each in found
     ]
 
