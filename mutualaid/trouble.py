@@ -112,6 +112,9 @@ def _as_problem(request: Request, error: AidError, sent: dict[str, str]) -> Resp
 
 def _as_page(request: Request, error: AidError, sent: dict[str, str]) -> Response:
     back = _to_come_back_to(request)
+    if isinstance(error, errors.MethodNotAllowed) and request.method in ("GET", "HEAD"):
+        # a form's own address, opened again by a browser that had put the page away: the page above it is meant
+        return rendering.go(request, request.url.path.rpartition("/")[0] or "/")
     if (lead := _LEADS.get(type(error))) is not None and request.url.path != lead:
         return rendering.go(request, f"{lead}?next={quote(back, safe='')}", said=error.text)
     found = rendering.problems(error, language(request))

@@ -58,17 +58,24 @@ async def ask_code(request: Request) -> Response:
         return await _send(request, Phone(draft.phone), to, step_up=False)
 
 
-async def _send(request: Request, phone: Phone, to: str, *, step_up: bool) -> Response:
+async def _send(request: Request, phone: Phone, to: str, *, step_up: bool, said: str | None = None) -> Response:
     services, now = of(request), clock.now()
     session_id = request.user.session_id if request.user else None
     await pacing.for_code(services, phone, peer=peer_of(request), session_id=session_id)
     vault = await services.keys.create(codes.VAULT)
     async with services.database.transaction() as session:
         challenge = await codes.ask(session, phone, vault=vault, now=now)
-    response = go(request, "/me/step-up/code" if step_up else "/sign-in/code")
+    response = go(request, "/me/step-up/code" if step_up else "/sign-in/code", said=said)
     sealed = cookies.seal(services.ring, _ASKED, [challenge.id, to, step_up], until=now + rules.CODE_LASTS)
     cookies.put(request, response, _ASKED, sealed, lasts=rules.CODE_LASTS)
     return response
+
+
+async def _send_again(request: Request, asked: _Asked) -> Response:
+    """Another code to the same phone, which need not be typed again."""
+    if (found := await codes.pending(of(request), asked.challenge)) is None:
+        raise ChallengeEnded
+    return await _send(request, found[0], asked.next, step_up=asked.step_up, said=N_("A new code is on its way."))
 
 
 def _asked(request: Request, *, step_up: bool) -> _Asked | None:
@@ -113,8 +120,10 @@ async def sign_in(request: Request) -> Response:
     """Begin a session and keep its token in the cookie; whoever comes first time becomes a member."""
     services, form, now = of(request), await forms.read(request), clock.now()
     if (asked := _asked(request, step_up=False)) is None:
-        return go(request, "/sign-in", said=ChallengeEnded.text)
+        return go(request, "/sign-in", said=ChallengeEnded.text, wrong=True)
     with or_again("members/code.html", form=form, **await _around_code(request, asked)):
+        if form.get("do") == "again":
+            return await _send_again(request, asked)
         draft = await parse({"challenge": asked.challenge, "code": form.get("code")}, Answered)
         await pacing.for_sign_in(services, peer=peer_of(request))
         found = await signing_in.by_code(services, draft.challenge, draft.code, language=language(request), now=now)
@@ -149,8 +158,10 @@ async def step_up(request: Request) -> Response:
     """Confirm this session with the code."""
     services, form, caller, now = of(request), await forms.read(request), request.user, clock.now()
     if (asked := _asked(request, step_up=True)) is None:
-        return go(request, "/me/step-up", said=ChallengeEnded.text)
+        return go(request, "/me/step-up", said=ChallengeEnded.text, wrong=True)
     with or_again("members/code.html", form=form, **await _around_code(request, asked)):
+        if form.get("do") == "again":
+            return await _send_again(request, asked)
         draft = await parse({"challenge": asked.challenge, "code": form.get("code")}, Answered)
         await pacing.for_sign_in(services, peer=peer_of(request))
         proof = await codes.prove(services, draft.challenge, draft.code, now=now)

@@ -18,6 +18,7 @@ from mutualaid.kit.faces.rows import row
 from mutualaid.kit.texts import N_
 from mutualaid.members import profile
 from mutualaid.members.policies import SIGNED_IN, may_act
+from mutualaid.notices import store as inbox
 from mutualaid.posts import actions, plaza, reading, wire
 from mutualaid.posts.drafts import ReportDraft, ResolveDraft
 from mutualaid.posts.wire import OwnQuery, PostView
@@ -34,12 +35,13 @@ async def list_own(request: Request) -> Response:
     catalogue = await snapshot.current(services.database)
     async with services.database.reading() as session:
         found = await reading.read_own(session, services.ring, query, request.user.id)
+        unread = await inbox.unread(session, request.user.id)
     cards = [
         wire.post_view(card, catalogue, language=language(request), reader=request.user.id) for _, card in found.cards
     ]
     more = f"/me?{urlencode({'cursor': found.next_cursor})}" if found.next_cursor else None
     me = await profile.describe(services, request.user.id)
-    return page(request, "posts/own.html", cards=cards, more=more, me=me)
+    return page(request, "posts/own.html", cards=cards, more=more, me=me, unread=unread)
 
 
 async def _seen(request: Request, *, own: bool) -> PostView:

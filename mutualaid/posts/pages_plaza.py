@@ -27,6 +27,7 @@ from mutualaid.regions import picking
 from mutualaid.services import of
 
 _FILTERS: Final = ("kind", "item", "group", "real_name", "within_km", "sort", "cursor")
+_NARROWING: Final = ("item", "group", "province", "real_name", "within_km", "sort", "near")
 _KEPT: Final = ("kind", "item", "group", "province", "city", "region", "real_name", "within_km", "sort", "near")
 
 
@@ -48,7 +49,8 @@ async def list_plaza(request: Request) -> Response:
     raw |= {"region": picked.code} if picked.code else {}
     raw |= {"near": near} if near else {}
     items = [(item.code, item.title(checker.language)) for item in checker.catalogue.items if item.listable]
-    around: dict[str, Any] = {"form": form, "picked": picked, "whose": whose, "items": items}
+    chosen = sum(form.has(name) for name in _NARROWING)
+    around: dict[str, Any] = {"form": form, "picked": picked, "whose": whose, "items": items, "chosen": chosen}
     with or_again("posts/list.html", cards=[], more=None, sort="", **around):
         asked = await parse(raw, PlazaQuery, check=checker.plaza)
         async with services.database.reading() as session:

@@ -27,7 +27,7 @@ async def test_a_wrong_phone_is_told_in_chinese_beside_the_field_and_stays_in_it
     page = await visitor.send(page.form("/sign-in"), phone="07715551234")
 
     assert page.status == 422
-    assert page.text.count("这是固定电话,请填写手机号。") == 2  # in the summary, and beside the field
+    assert page.text.count("这是固定电话，请填写手机号。") == 2  # in the summary, and beside the field
     assert ("phone", "07715551234") in page.form("/sign-in").fields
     field = next(a for tag, a in page.reader.tags if tag == "input" and a.get("name") == "phone")
     assert field["aria-invalid"] == "true" and field["aria-describedby"].split()[-1] == "e-phone-1"

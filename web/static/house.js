@@ -1,4 +1,5 @@
-// Everything works without this file. It only saves typing: the place of the browser, and a counter under a note.
+// Everything works without this file. It only saves typing: the place of the browser, a counter under a note, and what was
+// typed into a long form, kept by this tab alone until it is published: for the way through signing in, or the back button.
 "use strict";
 
 function locate(button, digits, take) {
@@ -42,4 +43,36 @@ for (const area of document.querySelectorAll("[data-counted]")) {
   const count = () => { output.textContent = String([...area.value].length); };
   area.addEventListener("input", count);
   count();
+}
+
+const typed = (form) => [...form.elements].filter((field) => field.name && !["hidden", "submit"].includes(field.type));
+
+for (const form of document.querySelectorAll("form[data-keep]")) {
+  const place = `typed ${form.dataset.keep}`;
+  const kept = JSON.parse(sessionStorage.getItem(place) ?? "null");
+  if (kept && "fresh" in form.dataset) {
+    for (const field of typed(form)) {
+      const known = kept[field.name];
+      if (!known) continue;
+      if (["checkbox", "radio"].includes(field.type)) field.checked = known.includes(field.value);
+      else field.value = known[0];
+    }
+    form.querySelector("[data-kept]").hidden = false;
+  }
+  form.addEventListener("input", () => {
+    const values = {};
+    for (const field of typed(form)) {
+      const known = (values[field.name] ??= []);
+      if (!["checkbox", "radio"].includes(field.type) || field.checked) known.push(field.value);
+    }
+    sessionStorage.setItem(place, JSON.stringify(values));
+  });
+}
+
+// It is forgotten once it is published, and when its writer leaves: the next person may hold the same phone.
+const forget = () => Object.keys(sessionStorage).filter((key) => key.startsWith("typed ")).forEach((key) => sessionStorage.removeItem(key));
+
+for (const mark of document.querySelectorAll("[data-forget]")) {
+  if (mark instanceof HTMLFormElement) mark.addEventListener("submit", forget);
+  else forget();
 }
