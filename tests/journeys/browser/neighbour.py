@@ -98,15 +98,18 @@ class Neighbour:
             await what.click()
         await self.look()
 
-    async def type(self, label: str, text: str) -> None:
-        await self.page.get_by_label(label).and_(self.page.locator("input, textarea")).first.fill(text)
+    def field(self, name: str, value: str = "") -> Locator:
+        """By the name that it is sent under; axe sees to it that each has a label."""
+        return self.page.locator(f'[name="{name}"]' + (f'[value="{value}"]' if value else ""))
 
-    async def choose(self, label: str, value: str) -> None:
-        await self.page.get_by_label(label, exact=True).first.select_option(value)
+    async def type(self, name: str, text: str) -> None:
+        await self.field(name).fill(text)
 
-    async def tick(self, *labels: str) -> None:
-        for label in labels:
-            await self.page.get_by_label(label).first.check()
+    async def choose(self, name: str, value: str) -> None:
+        await self.field(name).select_option(value)
+
+    async def tick(self, name: str, value: str = "") -> None:
+        await self.field(name, value).check()
 
     async def sees(self, *texts: str) -> None:
         for text in texts:
@@ -124,6 +127,12 @@ class Neighbour:
             await asyncio.sleep(0.25)
             await self.page.reload()
         raise AssertionError(f"{what} never came on {self.path}: {await self.page.inner_text('main')}")
+
+    async def number(self) -> str:
+        """What the contact's page would dial."""
+        address = await self.page.locator(".number a").get_attribute("href")
+        assert address is not None and address.startswith("tel:")
+        return address.removeprefix("tel:")
 
     # ---- what looks over their shoulder ----
 
@@ -149,20 +158,20 @@ class Neighbour:
 
     async def sign_in(self) -> None:
         """From the sign-in page, with the code that the page shows in test mode."""
-        await self.type("手机号", self.phone)
+        await self.type("phone", self.phone)
         await self.press("发送验证码")
         letter = self.page.locator(".pretended blockquote")
         await self.waits_for(letter)
         code = re.search(r"\d{6}", await letter.inner_text())
         assert code is not None
-        await self.type("六位数字", code[0])
+        await self.type("code", code[0])
         await self.press("继续")
 
     async def prove(self, name: str) -> None:
         """From the real-name page."""
-        await self.type("身份证上的姓名", name)
-        await self.type("身份证号", id_number(self.serial))
-        await self.tick("我同意实名核验")
+        await self.type("name", name)
+        await self.type("id_number", id_number(self.serial))
+        await self.tick("consent.real_name_check")
         await self.press("核验")
 
     async def agree(self, *titles: str) -> None:
@@ -180,8 +189,8 @@ class Neighbour:
             await self.button("使用我的位置").click()
             await self.sees("已取得您的位置")
         else:
-            await self.choose("区县", "450103")
-            await self.type("地址", address)
+            await self.choose("region", "450103")
+            await self.type("address", address)
 
     async def arrive(self, name: str) -> None:
         """New here: signs in and has the real name checked."""
@@ -190,15 +199,16 @@ class Neighbour:
         await self.prove(name)
 
     async def fill_need(self, *, quantity: str = "4", note: str = "") -> None:
-        await self.choose("物品", "ibuprofen")
-        await self.type("数量", quantity)
+        await self.choose("lines.0.item", "ibuprofen")
+        await self.type("lines.0.quantity", quantity)
         await self.take_place()
-        await self.type("备注", note)
+        await self.type("note", note)
 
     async def fill_offer(self, *, quantity: str = "12", note: str = "") -> None:
         await self.fill_need(quantity=quantity, note=note)
-        await self.type("有效期至", "2030-12-31")
-        await self.tick("内包装完好", "我已留足自用")
+        await self.type("lines.0.expires_on", "2030-12-31")
+        await self.tick("lines.0.sealed")
+        await self.tick("keeps_enough")
 
     async def publish(self, kind: str, **what: str) -> str:
         """From anywhere, verified: the post's path."""
@@ -220,6 +230,6 @@ class Neighbour:
     async def first_contact(self) -> None:
         """Opens one's newest contact once its number is there."""
         await self.open("/me/contacts")
-        first = self.page.locator("main .card").filter(has_text="+861").locator("a").first
+        first = self.page.locator("main .card").filter(has_text="可以联系").locator("a").first
         await self.waits_for(first)
         await self._on(first)

@@ -48,7 +48,7 @@ async def test_pages_are_open_to_everybody(newcomer: Newcomer, device: dict[str,
         await someone.open(path)
 
     await someone.open("/sign-in")
-    await someone.type("手机号", "07715551234")
+    await someone.type("phone", "07715551234")
     await someone.press("发送验证码")
     assert someone.status == 422
     await someone.arrive("王小明")

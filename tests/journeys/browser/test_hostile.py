@@ -35,12 +35,17 @@ async def test_stored_texts_execute_nowhere(newcomer: Newcomer, instance: Instan
     author, reader, moderator = await newcomer(), await newcomer(), await newcomer()
 
     # in the form that comes back, then in the post, its card, and one's own list
-    await author.arrive(f"<img src=x onerror={RUN}>")
+    await author.open("/sign-in?next=/real-name")
+    await author.sign_in()
+    await author.prove(f"<img src=x onerror={RUN}>")
+    assert author.status == 422
+    await unharmed(author)
+    await author.prove("王小梅")
     await author.open("/posts/new?kind=need")
-    await author.type("备注", NOTE)
+    await author.type("note", NOTE)
     await author.press("发布")
     await unharmed(author)
-    assert await author.page.get_by_label("备注").and_(author.page.locator("textarea")).input_value() == NOTE
+    assert await author.field("note").input_value() == NOTE
     need = await author.publish("need", note=NOTE)
     await unharmed(author, *PIECES)
     await author.open("/me")
@@ -49,16 +54,16 @@ async def test_stored_texts_execute_nowhere(newcomer: Newcomer, instance: Instan
     await reader.arrive("王读者")
     await reader.publish("offer", note=NOTE)
     await reader.open("/posts?kind=need")
-    await unharmed(reader, "<**")
+    await unharmed(reader, "王**")
     await reader.open(need)
-    await unharmed(reader, "<**", *PIECES)
+    await unharmed(reader, "王**", *PIECES)
 
     # in a match, and in messages
     await author.first_match()
     await unharmed(author, *PIECES)
     await reader.open(need)
     await reader.press("写留言")
-    await reader.type("留言", NOTE)
+    await reader.type("text", NOTE)
     await reader.press("发送")
     await unharmed(reader, *PIECES)
     await author.open(reader.path)
@@ -68,8 +73,8 @@ async def test_stored_texts_execute_nowhere(newcomer: Newcomer, instance: Instan
 
     # in a report, before a moderator, and in the ruling
     await reader.open(f"{need}/report")
-    await reader.tick("其他")
-    await reader.type("管理员", NOTE)
+    await reader.tick("reason", "other")
+    await reader.type("note", NOTE)
     await reader.press("举报")
     await moderator.arrive("莫公正")
     await promote(moderator, instance)
@@ -78,8 +83,8 @@ async def test_stored_texts_execute_nowhere(newcomer: Newcomer, instance: Instan
     await moderator.waits_for(case)
     await unharmed(moderator, *PIECES)
     await moderator._on(case)
-    await unharmed(moderator, "<**", *PIECES)
-    await moderator.type("备注", NOTE)
+    await unharmed(moderator, "王**", *PIECES)
+    await moderator.type("note", NOTE)
     await moderator.press("确定处理")
     assert moderator.status == 422
     await unharmed(moderator, *PIECES)
@@ -101,7 +106,7 @@ async def test_texts_in_addresses_and_forms_execute_nowhere(newcomer: Newcomer) 
         assert stranger.status in (200, 404, 422)
 
     await stranger.open("/sign-in?next=javascript:window.hacked=1")
-    await stranger.type("手机号", f'">{SCRIPT}')
+    await stranger.type("phone", f'">{SCRIPT}')
     await stranger.press("发送验证码")
     assert stranger.status == 422
     await unharmed(stranger)
@@ -120,7 +125,7 @@ INJECT = """() => {
   document.body.append(button);
   button.click();
   const link = document.createElement("a");
-  link.href = "javascript:window.hacked = 'link'";
+  link.href = "javascript:void(window.hacked = 'link')";
   document.body.append(link);
   link.click();
   return new Promise(done => setTimeout(() => done(window.hacked ?? null), 200));
@@ -130,20 +135,24 @@ INJECT = """() => {
 async def test_the_policy_stops_what_would_get_in(newcomer: Newcomer) -> None:
     someone = await newcomer()
     await someone.arrive("王小明")
+    paths = ("/", "/", "/posts", "/sign-in", "/me", "/posts/new?kind=need", "/posts/nothing")
     nonces = set()
 
-    for path in ("/", "/", "/posts", "/sign-in", "/me", "/posts/new?kind=need", "/posts/nothing"):
+    for path in paths:
         answer = await someone.page.goto(someone.instance.url + path)
         assert answer is not None
         told = POLICY.match((await answer.all_headers())["content-security-policy"])
         assert told is not None, path
         nonces.add(told[1])
-        assert someone.troubles == []  # the page itself does nothing that its policy forbids
-        assert await someone.page.evaluate(INJECT) is None, path
-        assert any("Content Security Policy" in trouble for trouble in someone.troubles)
-        someone.troubles.clear()
+    assert len(nonces) == len(paths)
+    assert someone.troubles == []  # the pages themselves do nothing that their policy forbids
 
-    assert len(nonces) == 7
+    for path in paths[1:]:
+        await someone.page.goto(someone.instance.url + path)
+        assert await someone.page.evaluate(INJECT) is None, path
+    stopped = [trouble for trouble in someone.troubles if "Content Security Policy" in trouble]
+    assert len(stopped) >= len(paths)
+    someone.troubles = [trouble for trouble in someone.troubles if trouble not in stopped]
 
 
 async def test_without_the_policy_the_same_would_run(newcomer: Newcomer) -> None:

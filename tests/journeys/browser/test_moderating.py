@@ -32,8 +32,8 @@ async def test_a_moderator_closes_a_sellers_post(newcomer: Newcomer, instance: I
     await reporter.follow("举报")
     await reporter.press("举报")
     assert reporter.status == 422
-    await reporter.tick("在卖东西")
-    await reporter.type("管理员", "要我先转账")
+    await reporter.tick("reason", "selling")
+    await reporter.type("note", "要我先转账")
     await reporter.press("举报")
 
     # the queue is for moderators; one takes the case and rules with a reason
@@ -51,8 +51,8 @@ async def test_a_moderator_closes_a_sellers_post(newcomer: Newcomer, instance: I
     await moderator.press("我来处理")
     await moderator.press("确定处理")
     assert moderator.status == 422
-    await moderator.tick("关闭")
-    await moderator.choose("原因", "selling")
+    await moderator.tick("deed", "close")
+    await moderator.choose("reason", "selling")
     await moderator.press("确定处理")
     assert moderator.path == "/moderation"
     await moderator.sees_not(SELLING)
