@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import pytest
-from mutualaid.kit.phones import Phone
 
+from mutualaid.kit.phones import Phone
 from mutualaid.providers.wechat import CodeInvalid, ProviderDown, Refused, Throttled, WechatIdentity, WechatMaker
 
 NOW = datetime(2023, 1, 7, 4, 0, tzinfo=UTC)

@@ -3,8 +3,8 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from mutualaid.kit.phones import Phone
 
+from mutualaid.kit.phones import Phone
 from mutualaid.providers.sms import ProviderDown
 from mutualaid.providers.sms.fake import FakeSms
 from tests.providers.promise_sms import NEIGHBOUR, NOW, SmsPromise, SmsStage, a_message
