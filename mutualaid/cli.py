@@ -14,10 +14,7 @@ import uvloop
 from rich.console import Console
 
 from mutualaid.kit import logs
-from mutualaid.kit.errors import Overloaded
-from mutualaid.kit.ring import RingRefused
 from mutualaid.kit.settings import Settings, SettingsRefused, load
-from mutualaid.kit.shelves import ShelfRefused
 
 T = TypeVar("T")
 
@@ -40,8 +37,15 @@ console = Console(stderr=True)
 
 
 def _settings() -> Settings:
-    with _told():
+    try:
         return load(os.environ)
+    except SettingsRefused as refusal:
+        raise _refused(refusal) from None
+
+
+def _refused(refusal: SettingsRefused) -> typer.Exit:
+    console.print(f"[red]设置有误 / settings refused[/red]\n{refusal}", highlight=False)
+    return typer.Exit(2)
 
 
 def _with_services(deed: Callable[..., Coroutine[Any, Any, T]], *args: Any) -> T:
@@ -62,11 +66,14 @@ def _with_services(deed: Callable[..., Coroutine[Any, Any, T]], *args: Any) -> T
 @contextmanager
 def _told() -> Iterator[None]:
     """What an operator can mend is said in a sentence; everything else is a fault of ours."""
+    from mutualaid.kit.errors import Overloaded
+    from mutualaid.kit.ring import RingRefused
+    from mutualaid.kit.shelves import ShelfRefused
+
     try:
         yield
     except SettingsRefused as refusal:
-        console.print(f"[red]设置有误 / settings refused[/red]\n{refusal}", highlight=False)
-        raise typer.Exit(2) from None
+        raise _refused(refusal) from None
     except (RingRefused, ShelfRefused) as refusal:
         console.print(f"[red]密钥不可用 / the keys cannot be used[/red]: {refusal}", highlight=False)
         raise typer.Exit(1) from None

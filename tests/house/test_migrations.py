@@ -118,6 +118,10 @@ async def test_every_migration_goes_up_and_down_by_itself(empty: Database) -> No
     assert await current(empty)
 
 
+def test_the_newest_migration_is_alembics_head() -> None:
+    assert ScriptDirectory.from_config(migrate.config()).get_heads() == [migrate.newest()]
+
+
 async def test_up_where_all_is_done_changes_nothing(empty: Database) -> None:
     await migrate.upgrade(empty)
     async with empty.transaction() as session:
