@@ -206,13 +206,7 @@ async def run(url: str, members: int, count: int, seed: int) -> int:
     columns = (TextColumn("{task.description:<22}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     try:
         with Progress(*columns, console=console) as progress:
-            items = {}
-            cursor = ""
-            while page := await client.ask("items", "GET", f"/items?limit=50{cursor}"):
-                items.update({item["code"]: item for item in page["items"]})
-                if not page["next_cursor"]:
-                    break
-                cursor = f"&cursor={page['next_cursor']}"
+            items = {item["code"]: item for item in await client.all_of("items", "/items")}
             city = City(seed, items, run=int(time.time()) % 9_000)
             demo = Demo(client, city, progress, random.Random(seed))
             demo.people = [city.resident(n) for n in range(members)]

@@ -19,26 +19,26 @@ NEIGHBOURHOODS = (
 FAMILY = "王李张刘陈杨黄赵吴周徐孙马朱胡郭何林韦覃农蒙陆莫潘"
 GIVEN = "伟芳娜敏静丽强磊军洋勇艳杰娟涛明超兰霞平刚桂英华玉红建国志强美玲"
 NEED_NOTES = (
-    "家里老人发烧到38.5度,药店都买不到,万分感谢。",
-    "孩子三岁,昨晚开始发烧,求一瓶混悬液。",
-    "自己阳了第二天,浑身疼,只要几粒就够。",
-    "一家四口都在发烧,能分一点是一点。",
-    "刚做完手术不能出门,麻烦放在小区门口。",
-    "夜班刚回来,晚上十点以后都在家。",
-    "已经喝了两天热水了,还是退不下来。",
-    "租房在附近,没有囤药,好了以后一定还。",
+    "家里老人发烧到38.5度，药店都买不到，万分感谢。",
+    "孩子三岁，昨晚开始发烧，求一瓶混悬液。",
+    "自己阳了第二天，浑身疼，只要几粒就够。",
+    "一家四口都在发烧，能分一点是一点。",
+    "刚做完手术不能出门，麻烦放在小区门口。",
+    "夜班刚回来，晚上十点以后都在家。",
+    "已经喝了两天热水了，还是退不下来。",
+    "租房在附近，没有囤药，好了以后一定还。",
     "",
 )
 OFFER_NOTES = (
-    "家里多买了一盒,有需要的邻居拿去。",
-    "已经阳康,剩下的用不上了。",
-    "未拆封,小区门口自取,不用给钱。",
+    "家里多买了一盒，有需要的邻居拿去。",
+    "已经阳康，剩下的用不上了。",
+    "未拆封，小区门口自取，不用给钱。",
     "可以送到附近三公里内。",
-    "单位发的,分给更需要的人。",
+    "单位发的，分给更需要的人。",
     "",
 )
 HOSTILE_NOTES = (
-    "一盒100元,先付款再发货,微信 yaofang_888",
+    "一盒100元，先付款再发货，微信 yaofang_888",
     "加V信 abc_12345 价格好说",
     "打我电话 一三八零零一三八零零零",
 )
@@ -110,7 +110,9 @@ class City:
         }
         if kind == "offer":
             notes = OFFER_NOTES
-            line |= {"expires_on": f"{now.year + 1}-{self.random.randint(1, 12):02d}-28", "sealed": True}
+            expires_on = f"{now.year + 1}-{self.random.randint(1, 12):02d}-28"
+            line |= {"expires_on": expires_on} if item["expiry_required"] else {}
+            line |= {"sealed": True} if item["sealed_required"] else {}
             draft |= {"keeps_enough": True, "contact": self.random.choice(("matches", "matches", "anyone"))}
         draft |= {"lines": [line], "note": self.random.choice(notes)}
         if self.random.random() < 0.02:

@@ -43,7 +43,7 @@ class Client:
         lines = (await self._http.get("/metrics")).text.splitlines()
         return next(int(float(line.split()[1])) for line in lines if line.startswith("mutualaid_jobs_due "))
 
-    async def all_of(self, name: str, path: str, who: Resident) -> list[Any]:
+    async def all_of(self, name: str, path: str, who: Resident | None = None) -> list[Any]:
         """Every page of one's own list."""
         found: list[Any] = []
         cursor = ""

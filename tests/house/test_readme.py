@@ -14,7 +14,7 @@ from instance import Instance
 ROOT = Path(__file__).resolve().parents[2]
 TOUR = re.compile(r"<!-- tour -->(.*)<!-- /tour -->", re.DOTALL)
 SHELL = re.compile(r"^```sh\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-LINK = re.compile(r"\]\(([^)#]+)(?:#[^)]*)?\)")
+LINK = re.compile(r"""(?:\]\(|src=")([^)#"]+)""")
 
 
 def _tour() -> str:

@@ -57,8 +57,15 @@ def _numbers() -> Iterator[int]:
     return count(1)
 
 
+@pytest.fixture(scope="session")
+def _looked_at() -> set[str]:
+    return set()
+
+
 @pytest.fixture
-async def newcomer(chromium: Browser, instance: Instance, _numbers: Iterator[int]) -> AsyncIterator[Newcomer]:
+async def newcomer(
+    chromium: Browser, instance: Instance, _numbers: Iterator[int], _looked_at: set[str]
+) -> AsyncIterator[Newcomer]:
     """`await newcomer()`: somebody new at a browser of their own. At the end nothing may have gone wrong unseen."""
     there: list[Neighbour] = []
 
@@ -72,7 +79,9 @@ async def newcomer(chromium: Browser, instance: Instance, _numbers: Iterator[int
         )
         number = next(_numbers)
         script = device.get("java_script_enabled", True)
-        neighbour = Neighbour(context, await context.new_page(), instance, f"137{number:08d}", number, script=script)
+        neighbour = Neighbour(
+            context, await context.new_page(), instance, f"137{number:08d}", number, _looked_at, script=script
+        )
         there.append(neighbour)
         return neighbour
 

@@ -36,9 +36,9 @@ class Neighbour:
     instance: Instance
     phone: str
     serial: int
+    looked_at: set[str]  # by everybody so far
     script: bool = True
     troubles: list[str] = field(default_factory=list)
-    looked_at: set[str] = field(default_factory=set)
     status: int = 0
 
     def __post_init__(self) -> None:
@@ -137,11 +137,15 @@ class Neighbour:
     # ---- what looks over their shoulder ----
 
     async def look(self) -> None:
-        """No page is wider than the screen; axe finds nothing, asked once for each kind of page."""
-        wide = await self.page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
-        if wide > 0:
-            self.troubles.append(f"{self.path} is {wide} px wider than the screen")
-        kind = f"{_ID.sub('…', urlsplit(self.page.url).path)} {self.status} {_ID.sub('…', await self.page.title())}"
+        """No page is wider than the screen; axe finds nothing, asked once for each kind of page on each kind of screen."""
+        assert self.page.viewport_size is not None
+        screen, wide = (
+            self.page.viewport_size["width"],
+            await self.page.evaluate("document.documentElement.scrollWidth"),
+        )
+        if wide > screen:
+            self.troubles.append(f"{self.path} is {wide - screen} px wider than the screen")
+        kind = f"{_ID.sub('…', urlsplit(self.page.url).path)} {self.status} {await self.page.title()} {screen} px"
         if not self.script or kind in self.looked_at:  # where no script runs, axe does not either
             return
         self.looked_at.add(kind)

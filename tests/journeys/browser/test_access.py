@@ -1,5 +1,7 @@
 """Nothing in the way of anybody: axe-core finds no violation on any page, and every page fits a phone."""
 
+from typing import Any
+
 import pytest
 
 from tests.journeys.browser.conftest import DESK, PHONE, Newcomer
@@ -42,7 +44,7 @@ async def test_axe_finds_what_is_wrong(newcomer: Newcomer) -> None:
 
 
 @pytest.mark.parametrize("device", [DESK, PHONE], ids=["desk", "phone"])
-async def test_pages_are_open_to_everybody(newcomer: Newcomer, device: dict[str, object]) -> None:
+async def test_pages_are_open_to_everybody(newcomer: Newcomer, device: dict[str, Any]) -> None:
     someone = await newcomer(device)
     for path in OPEN:
         await someone.open(path)
@@ -60,4 +62,4 @@ async def test_pages_are_open_to_everybody(newcomer: Newcomer, device: dict[str,
     await neighbour.arrive("李大山")
     for path in (post, f"{post}/pledge", f"{post}/report", "/posts?kind=need"):
         await neighbour.open(path)
-    assert len(someone.looked_at) + len(neighbour.looked_at) >= 30
+    assert len([kind for kind in someone.looked_at if kind.endswith(f"{device['viewport']['width']} px")]) >= 25
