@@ -5,7 +5,9 @@ Between the two forms the challenge travels in a cookie that only we can have wr
 
 import asyncio
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final
+from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -27,6 +29,7 @@ from mutualaid.members.wire import Answered, AskCode
 from mutualaid.services import Services, of
 
 _ASKED: Final = "asked"
+_WAY_LASTS: Final = timedelta(hours=1)  # longer than the code: who types it late still comes where they wanted to go
 _LOOKS = 10  # for the pretended text message, which the worker writes a moment later
 _PAUSE_S = 0.05
 
@@ -66,15 +69,15 @@ async def _send(request: Request, phone: Phone, to: str, *, step_up: bool, said:
     async with services.database.transaction() as session:
         challenge = await codes.ask(session, phone, vault=vault, now=now)
     response = go(request, "/me/step-up/code" if step_up else "/sign-in/code", said=said)
-    sealed = cookies.seal(services.ring, _ASKED, [challenge.id, to, step_up], until=now + rules.CODE_LASTS)
-    cookies.put(request, response, _ASKED, sealed, lasts=rules.CODE_LASTS)
+    sealed = cookies.seal(services.ring, _ASKED, [challenge.id, to, step_up], until=now + _WAY_LASTS)
+    cookies.put(request, response, _ASKED, sealed, lasts=_WAY_LASTS)
     return response
 
 
 async def _send_again(request: Request, asked: _Asked) -> Response:
     """Another code to the same phone, which need not be typed again."""
     if (found := await codes.pending(of(request), asked.challenge)) is None:
-        raise ChallengeEnded
+        return go(request, _own(asked), said=ChallengeEnded.text, wrong=True)
     return await _send(request, found[0], asked.next, step_up=asked.step_up, said=N_("A new code is on its way."))
 
 
@@ -95,13 +98,17 @@ async def _around_code(request: Request, asked: _Asked) -> dict[str, Any]:
     """What stands around the form: the phone, masked, and in test mode what would have been sent to it."""
     found = await codes.pending(of(request), asked.challenge)
     letter = await _letter(of(request), *found) if found else None
-    own = "/me/step-up" if asked.step_up else "/sign-in"
     return {
         "phone": phones.mask(found[0].e164) if found else "…",
         "letter": letter,
-        "action": f"{own}/code",
-        "again": f"{own}?next={asked.next}",
+        "action": "/me/step-up/code" if asked.step_up else "/sign-in/code",
+        "again": _own(asked),
     }
+
+
+def _own(asked: _Asked) -> str:
+    """The form that asks for a phone, or for one's own, with the way on."""
+    return f"{'/me/step-up' if asked.step_up else '/sign-in'}?next={quote(asked.next, safe='')}"
 
 
 async def _letter(services: Services, phone: Phone, made_at: Any) -> Letter | None:
