@@ -29,11 +29,20 @@ TO_RULE_ON = (
     ("prescription", "阿奇霉素也有，一起拿走", "处方药不能在这里分"),
     ("scam", "先付款再发货，保证是真的", "付了钱就联系不上了"),
 )
+NEED = {
+    "kind": "need",
+    "urgency": "urgent",
+    "lines": [{"item": "ibuprofen-suspension", "quantity": 1}],
+    "place": {"lat": HOME[0], "lng": HOME[1]},
+    "handover": ["pickup", "delivery"],
+    "beneficiary_age_band": "under_6",
+    "note": "孩子三岁，昨晚开始发烧，药店都买不到，求一瓶混悬液。",
+}
 console = Console(stderr=True)
 
 
-async def reported(city: City, client: Client) -> None:
-    """Leave some cases for the moderator's queue."""
+async def dress(city: City, client: Client) -> str:
+    """Leave some cases for the moderator's queue, and a need that stands first on the plaza. Returns that post's id."""
     with Progress(console=console) as progress:
         steps = demo.Demo(client, city, progress, random.Random(SEED))
 
@@ -50,7 +59,12 @@ async def reported(city: City, client: Client) -> None:
 
         for case in TO_RULE_ON:
             await one(case)
+        mother = city.resident(999)
+        mother.name, mother.home = "黄小梅", HOME
+        await steps.arrive(mother)
+        post = await client.ask("publish", "POST", "/posts", mother, NEED)
     await demo.settle(client)
+    return str(post["id"])
 
 
 async def at_home(browser: Browser) -> Page:
@@ -80,17 +94,17 @@ async def sign_in(page: Page, url: str, phone: str) -> None:
         await page.click("main form button.main")
 
 
-async def take(page: Page, url: str, path: str, name: str, folder: Path) -> None:
+async def take(page: Page, url: str, path: str, name: str, folder: Path, *, whole: bool = False) -> None:
     await page.goto(url + path)
     file = folder / f"{name}.png"
-    await page.screenshot(path=file, animations="disabled")
+    await page.screenshot(path=file, animations="disabled", full_page=whole)
     size = file.stat().st_size
     console.print(f"{file}  {size // 1000} kB", highlight=False)
     if size > MOST_BYTES:
         raise SystemExit(f"{name}.png is larger than {MOST_BYTES // 1000} kB")
 
 
-async def photograph(url: str, chromium: str, folder: Path) -> None:
+async def photograph(url: str, post: str, chromium: str, folder: Path) -> None:
     """Landing as a stranger sees it; plaza, a post and one's own page as a member; the queue as a moderator."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=chromium, args=CHROMIUM)
@@ -102,9 +116,7 @@ async def photograph(url: str, chromium: str, folder: Path) -> None:
         lat, lng = HOME
         plaza = f"/posts?kind=need&near={lat:.2f},{lng:.2f}&sort=distance"
         await take(member, url, plaza, "plaza", folder)
-        first = await member.locator(".card h2 a").nth(1).get_attribute("href")
-        assert first is not None
-        await take(member, url, first, "post", folder)
+        await take(member, url, f"/posts/{post}", "post", folder, whole=True)
         await take(member, url, "/me", "me", folder)
 
         moderator = await at_home(browser)
@@ -118,9 +130,9 @@ async def run(url: str, folder: Path, chromium: str, members: int, posts: int) -
         return failed
     client = Client(url)
     items = {item["code"]: item for item in await client.all_of("items", "/items")}
-    await reported(City(SEED + 1, items, run=9_500), client)
+    post = await dress(City(SEED + 1, items, run=9_500), client)
     await client.close()
-    await photograph(url, chromium, folder)
+    await photograph(url, post, chromium, folder)
     return 0
 
 

@@ -6,9 +6,10 @@ when the lease is over, 403 while calls rest. What ends elsewhere needs no messa
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, exists, not_, or_, select
+from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, exists, not_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -68,6 +69,13 @@ async def _reachable(services: Services, callee: Member | None, pinned: bytes | 
 
 
 async def _seat(session: AsyncSession, x: str, keys: tuple[bytes, ...]) -> Row[Any] | None:
+    found: Row[Any] | None = (await session.execute(_seat_query(), {"x": x, "keys": keys})).first()
+    return found
+
+
+@cache
+def _seat_query() -> Select[Any]:
+    """Built once: it is long, and asked before every call."""
     asker, owner = aliased(Member), aliased(Member)
     post, other = aliased(Post), aliased(Post)
     here = Status.ACTIVE.value
@@ -86,7 +94,7 @@ async def _seat(session: AsyncSession, x: str, keys: tuple[bytes, ...]) -> Row[A
         not_(exists().where(between)),
     ).label("connects")
     urgent = or_(post.urgency == "urgent", and_(other.id.is_not(None), other.urgency == "urgent")).label("urgent")
-    query = (
+    return (
         select(Seat.role, Seat.person_key, Seat.lease_id, Lease.asker_id, Lease.owner_id, Lease.expires_at)
         .add_columns(connects, urgent)
         .join(Lease, Lease.id == Seat.lease_id)
@@ -94,11 +102,10 @@ async def _seat(session: AsyncSession, x: str, keys: tuple[bytes, ...]) -> Row[A
         .join(owner, owner.id == Lease.owner_id)
         .join(post, post.id == Lease.post_id)
         .outerjoin(other, other.id == Lease.other_post_id)
-        .where(Seat.x == x, Seat.person_key.in_(keys))
+        .where(Seat.x == bindparam("x"), Seat.person_key.in_(bindparam("keys", expanding=True)))
         .order_by(connects.desc())
         .limit(1)
     )
-    return (await session.execute(query)).first()
 
 
 def _routes(post: type[Post]) -> ColumnElement[bool]:

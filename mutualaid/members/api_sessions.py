@@ -13,7 +13,7 @@ from mutualaid.kit.phones import Phone
 from mutualaid.members import checking, codes, pacing, profile, rules, sessions, signing_in, store
 from mutualaid.members.errors import ChallengeEnded, CodesTooOften, CodeWrong
 from mutualaid.members.policies import PUBLIC, SIGNED_IN
-from mutualaid.members.records import Principal, SessionRow
+from mutualaid.members.records import Principal
 from mutualaid.members.wire import (
     Answered,
     AskCode,
@@ -67,7 +67,7 @@ async def step_up(request: Request) -> Response:
     proof = await codes.prove(services, draft.challenge, draft.code, now=now)
     async with deed(request) as d:
         row = await sessions.step_up(d.session, caller.session_id, proof, member_id=caller.id, now=now)
-    return answer(_view(row, caller))
+    return answer(SessionView.of(row, caller))
 
 
 async def list_sessions(request: Request) -> Response:
@@ -85,7 +85,7 @@ async def list_sessions(request: Request) -> Response:
     more = None
     if len(found) > len(page):
         more = cursors.encode(services.ring, name, [rules.micros_of(page[-1].signed_in_at), page[-1].id])
-    return answer(SessionList(items=[_view(row, caller) for row in page], next_cursor=more))
+    return answer(SessionList(items=[SessionView.of(row, caller) for row in page], next_cursor=more))
 
 
 async def revoke(request: Request) -> Response:
@@ -109,18 +109,6 @@ async def sign_out_everywhere(request: Request) -> Response:
     async with deed(request) as d:
         await sessions.end_all(d.session, request.user.id, actor=request.user.id, now=clock.now())
     return answer(None, 204)
-
-
-def _view(row: SessionRow, caller: Principal) -> SessionView:
-    return SessionView(
-        id=row.id,
-        current=row.id == caller.session_id,
-        channel=row.channel,
-        signed_in_at=row.signed_in_at,
-        last_seen_at=row.last_seen_at,
-        expires_at=sessions.expires_at(row),
-        stepped_up_until=row.stepped_up_until,
-    )
 
 
 ENDPOINTS: tuple[Endpoint, ...] = (

@@ -200,6 +200,7 @@ ENDPOINTS = (
         problems=(ConsentNeeded, PostNotOpen, QuantityHeld, Suspended, ProviderUnavailable),
         tag="posts",
         replayable=True,
+        limit="write",
     ),
     Endpoint(
         "POST",
@@ -211,6 +212,7 @@ ENDPOINTS = (
         problems=(PostNotOpen,),
         tag="posts",
         replayable=True,
+        limit="write",
     ),
     Endpoint(
         "POST",

@@ -109,7 +109,7 @@ async def report(request: Request) -> Response:
 
 PAGES = (
     row("GET", "/me", list_own, SIGNED_IN, "One's own posts"),
-    row("POST", "/posts/{id}/confirm", confirm, SIGNED_IN, "Still here"),
+    row("POST", "/posts/{id}/confirm", confirm, SIGNED_IN, "Still here", limit="write"),
     row("GET", "/posts/{id}/resolve", show_resolve, SIGNED_IN, "Solved?"),
     row("POST", "/posts/{id}/resolve", resolve, SIGNED_IN, "Solved"),
     row("GET", "/posts/{id}/withdraw", show_withdraw, SIGNED_IN, "Take down?"),

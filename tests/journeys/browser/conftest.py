@@ -87,4 +87,6 @@ async def newcomer(
 
     yield arrive
     for neighbour in there:
-        await neighbour.leave()
+        await neighbour.context.close()
+    troubles = [trouble for neighbour in there for trouble in neighbour.troubles]
+    assert troubles == [], "\n".join(troubles)

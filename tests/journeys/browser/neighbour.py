@@ -29,7 +29,7 @@ _REFUSED = re.compile(r"Failed to load resource: the server responded with a sta
 
 @dataclass
 class Neighbour:
-    """One person, one browser context. What went wrong unseen gathers in `troubles`; `leave` tells."""
+    """One person, one browser context. What went wrong unseen gathers in `troubles`."""
 
     context: BrowserContext
     page: Page
@@ -152,11 +152,6 @@ class Neighbour:
         found = await Axe().run(self.page)
         if found.violations_count:
             self.troubles.append(f"axe on {kind}: {found.generate_report()}")
-
-    async def leave(self) -> None:
-        """Close the browser; nothing may have gone wrong meanwhile."""
-        await self.context.close()
-        assert self.troubles == [], "\n".join(self.troubles)
 
     # ---- whole stretches of the way ----
 

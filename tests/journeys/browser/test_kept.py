@@ -9,8 +9,8 @@ async def test_a_half_filled_form_survives_a_detour_and_is_forgotten_once_publis
     mother = await newcomer(PHONE)
     await mother.arrive("王小梅")
     await mother.open("/posts/new?kind=need")
-    await mother.type("备注", NOTE)
-    await mother.tick("紧急")
+    await mother.type("note", NOTE)
+    await mother.tick("urgency", "urgent")
 
     # she looks at the plaza, and comes back
     await mother.open("/posts")
@@ -18,7 +18,7 @@ async def test_a_half_filled_form_survives_a_detour_and_is_forgotten_once_publis
     await mother.sees("替您填回来了")
     note = mother.page.locator("textarea")
     assert await note.input_value() == NOTE
-    assert await mother.page.get_by_label("紧急").is_checked()
+    assert await mother.page.locator("[name=urgency][value=urgent]").is_checked()
 
     # what she could spare is another form
     await mother.open("/posts/new?kind=offer")
@@ -33,7 +33,7 @@ async def test_signing_out_forgets_what_was_typed(newcomer: Newcomer) -> None:
     somebody = await newcomer(PHONE)
     await somebody.arrive("李大山")
     await somebody.open("/posts/new?kind=need")
-    await somebody.type("备注", NOTE)
+    await somebody.type("note", NOTE)
 
     await somebody.open("/me/account")
     await somebody.press("退出登录")
