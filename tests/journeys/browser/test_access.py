@@ -35,7 +35,10 @@ OWN = (
 async def test_axe_finds_what_is_wrong(newcomer: Newcomer) -> None:
     someone = await newcomer()
     await someone.page.goto(f"{someone.instance.url}/")
-    await someone.page.evaluate("document.querySelector('main').innerHTML = '<img src=\"/static/icon.svg\"><input>'")
+    planted = (
+        "document.title = 'planted'; document.querySelector('main').innerHTML = '<img src=\"/static/icon.svg\"><input>'"
+    )
+    await someone.page.evaluate(planted)  # another title, so that it is a kind of page that nobody has looked at yet
 
     await someone.look()
 
