@@ -18,6 +18,7 @@ from mutualaid.kit.faces.rows import row
 from mutualaid.kit.texts import N_
 from mutualaid.matching import agreeing, closing, ending, reading, store
 from mutualaid.matching.drafts import CompleteDraft, FailDraft
+from mutualaid.matching.errors import AlreadyAccepted
 from mutualaid.matching.meeting import may_meet
 from mutualaid.matching.wire import MatchList, MatchView
 from mutualaid.members.errors import ConsentNeeded, RealNameNeeded
@@ -97,6 +98,8 @@ async def accept(request: Request) -> Response:
     form, match = await forms.read(request), await _own(request)
     if form.get("do") == "edit":
         return go(request, f"/matches/{match.id}")
+    if match.side in match.accepted_by:  # a second tap, or another tab: the same as saying it once
+        return go(request, f"/matches/{match.id}", said=AlreadyAccepted.text)
 
     async def deed() -> None:
         database = of(request).database

@@ -86,6 +86,23 @@ async def test_a_page_that_is_not_there_does_not_lead_to_itself(visitor: Visitor
     assert page.status == 404 and not any(link.startswith("/nowhere") for link in page.links())
 
 
+async def test_saying_yes_in_two_tabs_is_saying_it_once(house: House, visitor: Visitor) -> None:
+    giver = await (await Visitor(house).sign_in()).verify("李大力")
+    await giver.publish("offer", address="甲路")
+    await (await visitor.sign_in()).verify()
+    await visitor.publish(address="甲路")
+    await house.work()
+    page = await visitor.open("/me/matches")
+    match = next(link for link in page.links() if link.startswith("/matches/"))
+    form = (await visitor.open(match)).form(f"{match}/accept")
+
+    first = await visitor.send(form)
+    second = await visitor.send(form)
+
+    assert (first.status, second.status) == (200, 200) and second.path == match
+    assert "您已经同意过了" in second.text and "请改正" not in second.text
+
+
 async def test_ones_own_page_tells_of_unread_messages(house: House, visitor: Visitor) -> None:
     giver = await (await Visitor(house).sign_in()).verify("李大力")
     await giver.publish("offer", address="甲路")
