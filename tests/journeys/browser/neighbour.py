@@ -197,14 +197,15 @@ class Neighbour:
         await self.sign_in()
         await self.prove(name)
 
-    async def fill_need(self, *, quantity: str = "4", note: str = "") -> None:
-        await self.choose("lines.0.item", "ibuprofen")
+    async def fill_need(self, *, item: str = "dequalinium", quantity: str = "4", note: str = "") -> None:
+        """Journeys that wait for a match choose an item of their own: all of them share one town."""
+        await self.choose("lines.0.item", item)
         await self.type("lines.0.quantity", quantity)
         await self.take_place()
         await self.type("note", note)
 
-    async def fill_offer(self, *, quantity: str = "12", note: str = "") -> None:
-        await self.fill_need(quantity=quantity, note=note)
+    async def fill_offer(self, *, item: str = "dequalinium", quantity: str = "12", note: str = "") -> None:
+        await self.fill_need(item=item, quantity=quantity, note=note)
         await self.type("lines.0.expires_on", "2030-12-31")
         await self.tick("lines.0.sealed")
         await self.tick("keeps_enough")

@@ -46,13 +46,13 @@ async def test_stored_texts_execute_nowhere(newcomer: Newcomer, instance: Instan
     await author.press("发布")
     await unharmed(author)
     assert await author.field("note").input_value() == NOTE
-    need = await author.publish("need", note=NOTE)
+    need = await author.publish("need", item="loratadine", note=NOTE)
     await unharmed(author, *PIECES)
     await author.open("/me")
     await unharmed(author)
 
     await reader.arrive("王读者")
-    await reader.publish("offer", note=NOTE)
+    await reader.publish("offer", item="loratadine", note=NOTE)
     await reader.open("/posts?kind=need")
     await unharmed(reader, "王**")
     await reader.open(need)

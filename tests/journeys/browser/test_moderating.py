@@ -23,7 +23,7 @@ async def promote(someone: Neighbour, instance: Instance) -> None:
 async def test_a_moderator_closes_a_sellers_post(newcomer: Newcomer, instance: Instance) -> None:
     seller, reporter, moderator = await newcomer(), await newcomer(PHONE), await newcomer()
     await seller.arrive("钱多多")
-    post = await seller.publish("offer", note=SELLING)
+    post = await seller.publish("offer", item="ors", note=SELLING)
 
     # whoever sees it says so
     await reporter.arrive("赵小心")

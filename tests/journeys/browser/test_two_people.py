@@ -10,8 +10,17 @@ from tests.journeys.browser.conftest import DESK, PHONE, Newcomer
 WITHOUT_SCRIPT = {**PHONE, "java_script_enabled": False}
 
 
-@pytest.mark.parametrize("device", [DESK, PHONE, WITHOUT_SCRIPT], ids=["desk", "phone", "phone-without-script"])
-async def test_two_people_come_from_the_landing_to_solved(newcomer: Newcomer, device: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    ("device", "item", "name"),
+    [
+        pytest.param(DESK, "ibuprofen", "布洛芬", id="desk"),
+        pytest.param(PHONE, "paracetamol-tablet", "对乙酰氨基酚", id="phone"),
+        pytest.param(WITHOUT_SCRIPT, "smectite", "蒙脱石散", id="phone-without-script"),
+    ],
+)
+async def test_two_people_come_from_the_landing_to_solved(
+    newcomer: Newcomer, device: dict[str, Any], item: str, name: str
+) -> None:
     mother, neighbour = await newcomer(device), await newcomer(device)
 
     # she comes to the landing, and is led through what is needed once to the form
@@ -27,11 +36,11 @@ async def test_two_people_come_from_the_landing_to_solved(newcomer: Newcomer, de
     await mother.press("发布")
     await mother.sees("孩子三岁，发烧三天了")
     assert mother.status == 422
-    await mother.fill_need(note="孩子三岁，发烧三天了")
+    await mother.fill_need(item=item, note="孩子三岁，发烧三天了")
     await mother.tick("urgency", "urgent")
     await mother.press("发布")
     await mother.agree()
-    await mother.sees("求药", "布洛芬", "紧急", "青秀区")
+    await mother.sees("求药", name, "紧急", "青秀区")
     need = mother.path
 
     # he has some to spare
@@ -39,11 +48,11 @@ async def test_two_people_come_from_the_landing_to_solved(newcomer: Newcomer, de
     await neighbour.follow("我有多的药")
     await neighbour.sign_in()
     await neighbour.prove("李大山")
-    await neighbour.fill_offer(note="多买了一盒")
+    await neighbour.fill_offer(item=item, note="多买了一盒")
     await neighbour.press("发布")
     await neighbour.agree()
     await neighbour.open("/posts?kind=need")
-    await neighbour.sees("布洛芬", "王**")
+    await neighbour.sees(name, "王**")
 
     # the service brings them together; both say yes
     await mother.first_match()
