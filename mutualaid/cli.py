@@ -1,4 +1,4 @@
-"""mutualaid serve | worker | migrate | seed | member | import | audit | doctor. Long work shows its progress."""
+"""mutualaid serve | worker | migrate | seed | member | import | audit. Long work shows its progress."""
 
 import asyncio
 import os
