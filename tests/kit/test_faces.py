@@ -159,7 +159,7 @@ def test_what_is_carried_along_leaves_out_the_forms_own_fields() -> None:
 def test_distances_are_never_finer_than_areas() -> None:
     said = [wording.distance(metres, "zh-Hans") for metres in (0, 400, 1400, 9700, None)]
 
-    assert said == ["同一片区（约 1 公里内）", "约 1 公里", "约 1 公里", "约 10 公里", ""]
+    assert said == ["同一片区(约 1 公里内)", "约 1 公里", "约 1 公里", "约 10 公里", ""]
 
 
 def test_moments_are_told_in_shanghai() -> None:
