@@ -52,12 +52,12 @@ class Neighbourhood(Meeting):
         if who in self.here():
             self.do(f"contact {how}", self.deeds.in_touch(self.seen, who, lease.id, how))
 
-    @precondition(lambda self: self.leases("granted"))
-    @rule(which=N, who=N, seconds=st.sampled_from([0, 60]))
-    def call(self, which: int, who: int, seconds: int) -> None:
-        lease = nth(self.leases("granted"), which)
-        if lease.x is not None:
-            self.do("call", self.deeds.call(nth(self.town.people, who), lease.x, seconds))
+    @precondition(lambda self: any(lease.x for lease in self.leases("granted")))
+    @rule(which=N, who=N, one_of_the_two=st.booleans(), seconds=st.sampled_from([0, 60]))
+    def call(self, which: int, who: int, one_of_the_two: bool, seconds: int) -> None:
+        lease = nth([lease for lease in self.leases("granted") if lease.x], which)
+        two = [self.town.person(lease.asker_id), self.town.person(lease.owner_id)]
+        self.do("call", self.deeds.call(nth(two if one_of_the_two else self.town.people, who), lease.x, seconds))
 
     # ---- moderators ---------------------------------------------------------------------------------------------
 
