@@ -35,7 +35,7 @@ async def test_anyone_may_read_what_may_be_shared(house: House) -> None:
         "policy": "listable",
         "reason": None,
         "caution": None,
-        "leaflet": "按说明书；24小时不超过4次，连用不超过3天；孕晚期禁用",
+        "leaflet": "按说明书;24小时不超过4次,连用不超过3天;孕晚期禁用",
     }
 
 
@@ -46,7 +46,7 @@ async def test_a_refusal_and_a_caution_are_said_in_the_readers_language(house: H
 
     assert said(await _items(house, q="dextromethorphan"), "reason").startswith("管制药品")
     assert said(await _items(house, q="dextromethorphan", language="en"), "reason").startswith("controlled")
-    assert said(await _items(house, q="alcohol-75"), "caution") == "易燃，仅限当面交接"
+    assert said(await _items(house, q="alcohol-75"), "caution") == "易燃,仅限当面交接"
     assert said(await _items(house, q="alcohol-75", language="en"), "caution") == "flammable: hand over in person only"
 
 
