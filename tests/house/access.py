@@ -203,7 +203,7 @@ PAGES: Final[dict[str, Row]] = {
     "POST /contacts/{id}/report": ones_own("contact2", 303, both=True, page=True, body={"reason": "other"}),
     "POST /contacts/{id}/call": ones_own("contact2", 303, both=True, page=True),
     "GET /matches/{id}": ones_own("match2", both=True, page=True),
-    "POST /matches/{id}/accept": ones_own("match2", 409, both=True, page=True),
+    "POST /matches/{id}/accept": ones_own("match2", 303, both=True, page=True),
     "POST /matches/{id}/decline": ones_own("match2", 409, both=True, page=True),
     "POST /matches/{id}/complete": ones_own("match2", 422, both=True, page=True),
     # moderators
