@@ -187,7 +187,9 @@ async def seed_staff(demo: Demo) -> None:
             done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, env=os.environ)
             if done.returncode:
                 raise Refused(
-                    f"mutualaid member promote --role {role}: run the demo with the instance's own settings\n{done.stderr}"
+                    f"mutualaid member promote --role {role} 没有成功 / did not work.\n"
+                    "请用与该实例相同的 MUTUALAID_* 设置运行演示 / "
+                    "run the demo with the instance's own MUTUALAID_* settings."
                 )
     for role, kind in (("needer", "need"), ("giver", "offer")):
         await demo.post((kind, demo.staff[role]))
@@ -201,13 +203,23 @@ async def settle(client: Client, seconds: float = 120) -> None:
         still = still + 1 if await client.jobs_due() == 0 else 0
 
 
-async def run(url: str, members: int, count: int, seed: int) -> int:
+async def outlast(moment: datetime, progress: Progress) -> None:
+    """Wait, under a bar of seconds, until the shortest posts have run out."""
+    left = int((moment - datetime.now(UTC)).total_seconds()) + 1
+    if left > 0:
+        bar = progress.add_task("posts run out", total=left)
+        for _ in range(left):
+            await asyncio.sleep(1)
+            progress.advance(bar)
+
+
+async def run(url: str, members: int, count: int, seed: int, short: float = 0) -> int:
     client = Client(url)
     columns = (TextColumn("{task.description:<22}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     try:
         with Progress(*columns, console=console) as progress:
             items = {item["code"]: item for item in await client.all_of("items", "/items")}
-            city = City(seed, items, run=int(time.time()) % 9_000)
+            city = City(seed, items, run=int(time.time()) % 9_000, short=short)
             demo = Demo(client, city, progress, random.Random(seed))
             demo.people = [city.resident(n) for n in range(members)]
             await seed_staff(demo)
@@ -225,6 +237,7 @@ async def run(url: str, members: int, count: int, seed: int) -> int:
             cases = await client.all_of("cases", "/moderation/cases", demo.staff["moderator"])
             await demo.each("ruling", cases, demo.rule)
             await demo.each("tidying", demo.people, demo.tidy)
+            await outlast(city.last_until, progress)
             await settle(client)
             seen = Seen()
             residents = [*demo.people, demo.staff["needer"], demo.staff["giver"]]
@@ -240,9 +253,10 @@ def main() -> int:
     parser.add_argument("--members", type=int, default=400)
     parser.add_argument("--posts", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=20230107)
+    parser.add_argument("--short", type=float, default=0.03, help="share of posts that run out before the demo is over")
     chosen = parser.parse_args()
     try:
-        return asyncio.run(run(chosen.url, chosen.members, chosen.posts, chosen.seed))
+        return asyncio.run(run(chosen.url, chosen.members, chosen.posts, chosen.seed, chosen.short))
     except httpx2.ConnectError:
         console.print(f"[red]{chosen.url} 没有回应 / does not answer.[/red] 先运行 / first run: scripts/run")
     except Refused as refusal:

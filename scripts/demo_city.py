@@ -75,10 +75,13 @@ class Resident:
 class City:
     """People and drafts, drawn from one seed."""
 
-    def __init__(self, seed: int, items: dict[str, dict[str, Any]], run: int) -> None:
+    def __init__(self, seed: int, items: dict[str, dict[str, Any]], run: int, short: float = 0) -> None:
         self.random = random.Random(seed)
         self._items = items
         self._run = run
+        self._short = short
+        self.last_until = datetime.now(UTC)
+        """When the last of the short posts runs out."""
 
     def resident(self, number: int) -> Resident:
         name = self.random.choice(FAMILY) + "".join(self.random.sample(GIVEN, self.random.choice((1, 2))))
@@ -117,6 +120,8 @@ class City:
         draft |= {"lines": [line], "note": self.random.choice(notes)}
         if self.random.random() < 0.02:
             draft["note"] = self.random.choice(HOSTILE_NOTES)
-        if self.random.random() < 0.03:  # some are over before the demo is
-            draft["until"] = (now.astimezone(UTC) + timedelta(seconds=self.random.randint(45, 90))).isoformat()
+        if self.random.random() < self._short:  # some are over before the demo is
+            until = now.astimezone(UTC) + timedelta(seconds=self.random.randint(45, 90))
+            self.last_until = max(self.last_until, until)
+            draft["until"] = until.isoformat()
         return draft

@@ -1,32 +1,35 @@
 """Real databases, a real application, a clock that tests set. Every store, action and journey runs on both databases."""
 
-import secrets
+import functools
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from unittest import mock
 
 import hypothesis
 import pytest
-from sqlalchemy import text
-from sqlalchemy.engine import make_url
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from mutualaid import migrate
 from mutualaid.kit import clock as kit_clock
 from mutualaid.kit.database import Database
 from mutualaid.kit.ring import KeyRing
 from mutualaid.kit.settings import Settings
+from mutualaid.regions import source
+from mutualaid.regions.source import Row
 from mutualaid.seed import seed
 from mutualaid.services import Services
 from mutualaid.wiring import open_services
-from tests import servers, sockets
+from tests import servers, sockets, statements
 from tests.harness import House, open_house
 from tests.moments import Clock
+from tests.spares import Spares
 
 BOTH = ("sqlite", "postgresql")
+_read_regions = source.rows
 
 hypothesis.settings.register_profile("seeded", derandomize=True, deadline=None, max_examples=50)
 hypothesis.settings.load_profile("seeded")
+statements.keep_compiled()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -56,28 +59,25 @@ async def sqlite_template(template_data: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-async def postgres_template(postgres_url: str, template_data: Path) -> str:
-    """A migrated and seeded database, the template of each test's own."""
-    name = f"template_{secrets.token_hex(8)}"
-    await _administer(postgres_url, f'CREATE DATABASE "{name}"')
-    url = make_url(postgres_url).set(database=name)
-    await _prepare(url.render_as_string(hide_password=False), template_data)
-    return name
+async def spares(postgres_url: str, template_data: Path) -> AsyncIterator[Spares]:
+    """Migrated and seeded databases on the server, one for each test."""
+    async with Spares.of(postgres_url) as found:
+        await _prepare(await found.template(), template_data)
+        yield found
+
+
+@functools.cache
+def _regions(folder: Path) -> list[Row]:
+    """Both templates hold the same rows, whose polygons take seconds to read."""
+    return list(_read_regions(folder))
 
 
 async def _prepare(url: str, data: Path) -> None:
     database = Database(url, KeyRing.open(data / "keys"))
     await migrate.upgrade(database)
-    await seed(database, now=kit_clock.now())
+    with mock.patch.object(source, "rows", lambda folder: iter(_regions(folder))):
+        await seed(database, now=kit_clock.now())
     await database.close()  # the last connection to go empties SQLite's write-ahead log into the file
-
-
-async def _administer(url: str, *statements: str) -> None:
-    engine = create_async_engine(url, isolation_level="AUTOCOMMIT")
-    async with engine.connect() as connection:
-        for statement in statements:
-            await connection.execute(text(statement))
-    await engine.dispose()
 
 
 @pytest.fixture(params=BOTH)
@@ -87,18 +87,14 @@ def dialect(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-async def database_url(
-    dialect: str, tmp_path: Path, postgres_url: str, sqlite_template: Path, postgres_template: str
-) -> AsyncIterator[str]:
+async def database_url(dialect: str, tmp_path: Path, sqlite_template: Path, spares: Spares) -> AsyncIterator[str]:
     """A fresh, migrated, seeded database of this dialect."""
     if dialect == "sqlite":
         shutil.copy(sqlite_template, tmp_path / "mutualaid.db")
         yield f"sqlite+aiosqlite:///{tmp_path / 'mutualaid.db'}"
         return
-    name = f"t_{secrets.token_hex(8)}"
-    await _administer(postgres_url, f'CREATE DATABASE "{name}" TEMPLATE "{postgres_template}"')
-    yield make_url(postgres_url).set(database=name).render_as_string(hide_password=False)
-    await _administer(postgres_url, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+    async with spares.one() as url:
+        yield url
 
 
 @pytest.fixture

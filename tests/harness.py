@@ -13,6 +13,7 @@ from mutualaid.app import build_app
 from mutualaid.services import Services
 from mutualaid.worker import Worker
 from tests.moments import Clock
+from tests.settling import settle
 
 API = "/api/v1"
 CONSENTS = ("health_need", "precise_location", "real_name_check", "phone_masking", "publish_nearby", "notices")
@@ -112,12 +113,17 @@ class House:
 
     async def newcomer(self) -> Person:
         """Signed in; no consent given, nothing verified."""
-        return await self.stranger().sign_in()
+        return await self._settled(None)
 
     async def member(self, name: str = "王小明") -> Person:
         """Signed in, verified, every consent given."""
-        person = await (await self.newcomer()).consent()
-        return await person.verify(name)
+        return await self._settled(name)
+
+    async def _settled(self, legal_name: str | None) -> Person:
+        person, number, now = self.stranger(), id_number(self.next_serial()), self.clock.now
+        found = await settle(self.services, person.phone, legal_name=legal_name, number=number, now=now)
+        person.token, person.id = found
+        return person
 
 
 def a_need(item: str = "ibuprofen", quantity: int = 4, at: tuple[float, float] = HOME, **more: Any) -> dict[str, Any]:

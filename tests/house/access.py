@@ -257,7 +257,7 @@ async def the_world(house: House) -> World:
         sessions = (await second.get("/me/sessions")).json()["items"]
         ids[f"session{n}"] = next(s["id"] for s in sessions if s["current"])
     found = (await moderator.get("/moderation/cases?reason=scam")).json()["items"]
-    ids |= {"case": found[0]["id"], "case2": found[1]["id"]}
+    ids |= {f"case{n}": next(c["id"] for c in found if c["post"]["id"] == ids[f"reported{n}"]) for n in ("", "2")}
     ids["notice"] = (await owner.get("/me/notices")).json()["items"][0]["id"]
     offer = await other.publish(an_offer("rice"))
     numbers = [c["number"] for c in (await owner.get("/me/contacts")).json()["items"]]

@@ -13,7 +13,18 @@ ROW = re.compile(r"^│ (.+?) +│ +(\d+) +│$", re.MULTILINE)
 
 def test_the_demo_ends_with_a_city_where_nothing_was_promised_twice(instance: Instance) -> None:
     done = subprocess.run(
-        [sys.executable, ROOT / "scripts" / "demo.py", "--url", instance.url, "--members", "12", "--posts", "40"],
+        [
+            sys.executable,
+            ROOT / "scripts" / "demo.py",
+            "--url",
+            instance.url,
+            "--members",
+            "12",
+            "--posts",
+            "40",
+            "--short",
+            "0",
+        ],
         capture_output=True,
         text=True,
         timeout=180,
