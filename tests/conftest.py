@@ -128,3 +128,19 @@ async def house(services: Services, clock: Clock) -> AsyncIterator[House]:
     """The whole application over HTTP, without a socket; `await house.work()` lets the worker finish what is due."""
     async with open_house(services, clock) as opened:
         yield opened
+
+
+_LONG = (
+    "house/test_start",
+    "journeys/test_stateful",
+    "journeys/browser/",
+    "house/test_demo",
+    "faults/",
+    "test_wheel",
+    "test_openapi",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The long files begin first: two processes share them out by the file, and neither shall wait for the other's."""
+    items.sort(key=lambda item: next((n for n, part in enumerate(_LONG) if part in str(item.path)), len(_LONG)))

@@ -6,6 +6,7 @@ import secrets
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from functools import partial
 from typing import Any
 
 from sqlalchemy import MetaData, event, text
@@ -15,6 +16,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
 
+from mutualaid.kit import direct
 from mutualaid.kit.errors import Overloaded
 from mutualaid.kit.instants import Instant
 from mutualaid.kit.ring import KeyRing
@@ -164,8 +166,9 @@ def _engine(url: str, dialect: str, pool_size: int, pool_timeout: float) -> Asyn
     options: dict[str, Any] = {"pool_size": pool_size, "pool_timeout": pool_timeout, "hide_parameters": True}
     if dialect != "sqlite":
         return create_async_engine(url, max_overflow=5, connect_args={"timeout": 5.0}, **options)
-    _private_file(make_url(url).database)
-    engine = create_async_engine(url, max_overflow=0, **options)
+    path = make_url(url).database or ":memory:"
+    _private_file(path)
+    engine = create_async_engine(url, max_overflow=0, async_creator=partial(direct.connect, path), **options)
 
     @event.listens_for(engine.sync_engine, "connect")
     def _open(connection: Any, _record: Any) -> None:

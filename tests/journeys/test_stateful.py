@@ -22,7 +22,7 @@ from tests.journeys.neighbourhood.town import town
 from tests.moments import Clock
 
 STEPS = 25
-DEEP_STEPS = 12  # ten thousand short histories find more than two thousand long ones in the same hour
+DEEP_STEPS = 10  # ten thousand short histories find more than two thousand long ones in the same hour
 PARTS = 5
 
 
