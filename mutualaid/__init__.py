@@ -19,7 +19,7 @@ The way of a post:
     posts/api.py         create: read, open, act, answer               four lines
     posts/drafts.py      every bad field at once                       shape and rules in one pass
     posts/actions.py     publish: post + audit row + job, one commit   then 201
-    worker.py            claims the job `post.published`
+    worker.py            claims the job `post.changed`
     handlers.py          "when this happens, do that"                  the only such table
 """
 

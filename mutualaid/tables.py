@@ -8,6 +8,7 @@ from mutualaid.matching import records as matching
 from mutualaid.members import records as members
 from mutualaid.moderation import records as moderation
 from mutualaid.notices import records as notices
+from mutualaid.posts import plaza_records as plaza
 from mutualaid.posts import records as posts
 from mutualaid.providers.numbers import fake as fake_numbers
 from mutualaid.regions import records as regions
@@ -20,6 +21,7 @@ DECLARED = (
     catalogue,
     regions,
     posts,
+    plaza,
     matching,
     notices,
     moderation,

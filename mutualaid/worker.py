@@ -1,7 +1,7 @@
 """Claims jobs, runs them, backs off, parks the poisoned; seals the audit chain meanwhile."""
 
 import asyncio
-from contextlib import suppress
+import time
 from datetime import date, timedelta
 
 import structlog
@@ -13,7 +13,9 @@ from mutualaid.services import Services
 
 POLL_S = 0.5
 JOB_TIMEOUT_S = 45.0
-AT_ONCE = 4
+AT_ONCE = 8
+_WORTH_A_LOOK = AT_ONCE // 2  # so many under way need no others yet: claims and ends are written several at a time
+_SEALED_EVERY_S = 0.4
 
 log = structlog.get_logger()
 
@@ -25,7 +27,9 @@ class Worker:
         self._services = services
         self._stopping = asyncio.Event()
         self._woken = asyncio.Event()
-        self._running: set[asyncio.Task[None]] = set()
+        self._running: set[asyncio.Task[bool]] = set()
+        self._done: list[outbox.Claim] = []
+        self._sealed = -_SEALED_EVERY_S
         self._planned: date | None = None
 
     def wake(self) -> None:
@@ -41,38 +45,70 @@ class Worker:
 
         Nothing ends it but `stop`: a database that is away or a disk that is full is waited for, not fled from.
         """
+        waited = True
         while not self._stopping.is_set():
             self._woken.clear()
             try:
-                await self._start_due(AT_ONCE - len(self._running))
-                await audit.seal(self._services.database, self._services.ring, self._services.settings.audit_heads)
+                if waited or len(self._running) <= _WORTH_A_LOOK:
+                    await self._finish_done()
+                    await self._start_due(AT_ONCE - len(self._running))
+                await self._seal()
             except AidError as problem:
                 log.warning("worker_waits", code=problem.code)
             except Exception as problem:  # whatever it is, the next look may succeed
                 log.error("worker_failed", exc_info=problem)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(POLL_S):
-                    await self._woken.wait()
+            waited = not await self._bell()
         await asyncio.gather(*self._running)
+        await self._finish_done()
+
+    async def _bell(self) -> bool:
+        """Wait for a reason to look, `POLL_S` at most; False if there was none."""
+        try:
+            async with asyncio.timeout(POLL_S):
+                await self._woken.wait()
+        except TimeoutError:
+            return False
+        return True
 
     async def work_once(self) -> int:
         """Claim what is due and run it to its end; how many jobs were claimed. For whoever drives a worker by hand."""
         started = await self._start_due(AT_ONCE)
         await asyncio.gather(*started)
+        await self._finish_done()
         return len(started)
 
-    async def _start_due(self, most: int) -> list[asyncio.Task[None]]:
+    async def _start_due(self, most: int) -> list[asyncio.Task[bool]]:
         await self._plan_the_day()
         claims = await outbox.claim(self._services.database, most=most) if most > 0 else []
-        started = [asyncio.create_task(run_job(self._services, claim), name=claim.name) for claim in claims]
-        for task in started:
-            self._running.add(task)
-            task.add_done_callback(self._ended)
-        return started
+        return [self._start(claim) for claim in claims]
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._running.discard(task)
-        self.wake()
+    def _start(self, claim: outbox.Claim) -> asyncio.Task[bool]:
+        task = asyncio.create_task(run_job(self._services, claim), name=claim.name)
+
+        def ended(task: asyncio.Task[bool]) -> None:
+            self._running.discard(task)
+            if not task.cancelled() and task.result():
+                self._done.append(claim)
+            self.wake()
+
+        self._running.add(task)
+        task.add_done_callback(ended)
+        return task
+
+    async def _finish_done(self) -> None:
+        done, self._done = self._done, []
+        if not done:
+            return
+        try:
+            await outbox.finish_all(self._services.database, done)
+        except Exception as problem:  # their end could not be written: the leases lapse, and the jobs are run again
+            log.warning("jobs_left", count=len(done), exc_info=problem)
+
+    async def _seal(self) -> None:
+        now = time.monotonic()
+        if now - self._sealed >= _SEALED_EVERY_S:
+            self._sealed = now
+            await audit.seal(self._services.database, self._services.ring, self._services.settings.audit_heads)
 
     async def _plan_the_day(self) -> None:
         """The day's sweeps are one job, whichever worker writes it first; each start of a worker may repeat them."""
@@ -84,19 +120,19 @@ class Worker:
         self._planned = day
 
 
-async def run_job(services: Services, claim: outbox.Claim) -> None:
-    """Run one claimed job. Whatever it raises puts it back and stops no other job; nothing is raised."""
+async def run_job(services: Services, claim: outbox.Claim) -> bool:
+    """Run one claimed job; True if it is done. Whatever it raises puts it back and stops no other job."""
     try:
+        async with asyncio.timeout(JOB_TIMEOUT_S):
+            for handle in handlers.JOBS[claim.name]:
+                await handle(services, claim.payload, now=clock.now())
+        return True
+    except Exception as problem:  # every failure is one job's own
+        log.warning("job_failed", job=claim.name, attempts=claim.attempts, exc_info=problem)
+        asked = problem.retry_after if isinstance(problem, AidError) else None
+        pause = timedelta(seconds=asked or 0)
         try:
-            async with asyncio.timeout(JOB_TIMEOUT_S):
-                for handle in handlers.JOBS[claim.name]:
-                    await handle(services, claim.payload, now=clock.now())
-        except Exception as problem:  # every failure is one job's own
-            log.warning("job_failed", job=claim.name, attempts=claim.attempts, exc_info=problem)
-            asked = problem.retry_after if isinstance(problem, AidError) else None
-            pause = timedelta(seconds=asked or 0)
             await outbox.put_back(services.database, claim, error=type(problem).__name__, at_least=pause)
-        else:
-            await outbox.finish(services.database, claim)
-    except Exception as problem:  # its end could not be written: the lease lapses, and the job is run again
-        log.warning("job_left", job=claim.name, attempts=claim.attempts, exc_info=problem)
+        except Exception as fault:  # its end could not be written: the lease lapses, and the job is run again
+            log.warning("job_left", job=claim.name, attempts=claim.attempts, exc_info=fault)
+        return False

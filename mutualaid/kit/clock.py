@@ -6,7 +6,7 @@ everything at once, the database included.
 
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import BigInteger, bindparam, func
@@ -28,7 +28,8 @@ def follow(file: Path | None) -> None:
     _file, _last_read = file, None
 
 
-def _file_time() -> datetime | None:
+def file_time() -> datetime | None:
+    """The clock file's time, None where the system's clock is followed."""
     global _last_read
     if _file is None:
         return None
@@ -51,7 +52,7 @@ def _file_time() -> datetime | None:
 
 def now() -> datetime:
     """This moment, UTC, aware."""
-    return _file_time() or datetime.now(UTC)
+    return file_time() or datetime.now(UTC)
 
 
 def today(moment: datetime) -> date:
@@ -78,12 +79,20 @@ def _sqlite(element: Any, compiler: Any, **options: Any) -> str:
     return f"({seconds} * 1000000 + {fraction} * 1000 - {compiler.process(element.clauses, **options)})"
 
 
+# For statements written as text, with `file_time()` as their parameter `now`.
+NOW: Final = {
+    "postgresql": "coalesce(CAST(:now AS timestamptz), clock_timestamp())",
+    "sqlite": "coalesce(:now, CAST(strftime('%s','now') AS INTEGER) * 1000000"
+    " + CAST(substr(strftime('%f','now'), 4) AS INTEGER) * 1000)",
+}
+
+
 def sql_now(*, ago: timedelta = timedelta()) -> ColumnElement[datetime]:
     """This moment (less `ago`) as the statement runs: the clock file's time where it exists, else the database's clock."""
 
-    def file_time() -> datetime | None:
-        moment = _file_time()
+    def moved() -> datetime | None:
+        moment = file_time()
         return moment - ago if moment else None
 
     behind = bindparam(None, ago // timedelta(microseconds=1), type_=BigInteger())
-    return func.coalesce(bindparam(None, callable_=file_time, type_=Instant()), _DatabaseClock(behind), type_=Instant())
+    return func.coalesce(bindparam(None, callable_=moved, type_=Instant()), _DatabaseClock(behind), type_=Instant())

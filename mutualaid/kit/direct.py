@@ -24,6 +24,10 @@ class Direct(aiosqlite.Connection):
             return await super()._execute(fn, *args, **kwargs)  # type: ignore[no-untyped-call] # theirs
         return fn(*args, **kwargs)
 
+    def rows(self, sql: str, parameters: tuple[Any, ...]) -> list[Any]:
+        """All rows of a reading statement of a few microseconds, in the transaction that is open."""
+        return self._conn.execute(sql, parameters).fetchall()
+
     def _may_wait(self, fn: Callable[..., Any], args: tuple[Any, ...]) -> bool:
         if getattr(fn, "__self__", None) is self._connection:
             return getattr(fn, "__name__", "") in _WAITS

@@ -5,11 +5,26 @@ claimed since. A job that keeps failing is parked, where `doctor` and `/metrics`
 """
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import JSON, Index, Select, case, delete, func, literal, or_, select, update
+from sqlalchemy import (
+    JSON,
+    ColumnElement,
+    Index,
+    Select,
+    SmallInteger,
+    and_,
+    case,
+    delete,
+    func,
+    literal,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
@@ -21,6 +36,8 @@ BELL: Final = "outbox"
 LEASE: Final = timedelta(seconds=60)
 MOST_ATTEMPTS: Final = 12
 LAPSED: Final = "LeaseLapsed"  # the error of a job whose last worker was never heard of again
+PROMISED: Final = 0  # the lane of what somebody waits for, and of what must end
+SEEKING: Final = 1  # the lane of what comes in floods and may come a moment later
 _LONGEST_PAUSE_S: Final = 3600
 
 
@@ -33,6 +50,7 @@ class Job(Base):
     name: Mapped[str]
     payload: Mapped[dict[str, str]] = mapped_column(JSON)
     key: Mapped[str | None] = mapped_column(unique=True)
+    lane: Mapped[int] = mapped_column(SmallInteger, default=PROMISED)
     due_at: Mapped[datetime] = mapped_column(Instant)
     attempts: Mapped[int] = mapped_column(default=0)
     lease_token: Mapped[str | None]
@@ -40,7 +58,7 @@ class Job(Base):
     parked_at: Mapped[datetime | None] = mapped_column(Instant)
     last_error: Mapped[str | None]
 
-    __table_args__ = (Index("ix_jobs_due", "parked_at", "due_at"),)
+    __table_args__ = (Index("ix_jobs_due", "parked_at", "lane", "due_at"),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,57 +70,83 @@ class Claim:
     payload: dict[str, str]
     attempts: int
     token: str
+    due_at: datetime
 
 
 async def enqueue(
-    session: AsyncSession, name: str, payload: dict[str, str], *, at: datetime, key: str | None = None
+    session: AsyncSession,
+    name: str,
+    payload: dict[str, str],
+    *,
+    at: datetime,
+    key: str | None = None,
+    lane: int = PROMISED,
+    again: bool = False,
 ) -> None:
-    """Write a job row in this transaction, due at `at`. While one with the same `key` is not done, it is the same job."""
-    row = {"id": new_id(), "name": name, "payload": payload, "key": key, "due_at": at, "attempts": 0}
+    """Write a job row in this transaction, due at `at`. While one with the same `key` is not done, it is the same job.
+
+    `again`: one that is being run at this moment is run once more afterwards, for what it may not have seen.
+    """
+    row = {"id": new_id(), "name": name, "payload": payload, "key": key, "lane": lane, "due_at": at, "attempts": 0}
     insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    await session.execute(insert(Job).values(row).on_conflict_do_nothing(index_elements=["key"]))
+    written = insert(Job).values(row)
+    if again:
+        anew = {"due_at": written.excluded.due_at, "attempts": 0, "parked_at": None}
+        await session.execute(written.on_conflict_do_update(index_elements=["key"], set_=anew))
+    else:
+        await session.execute(written.on_conflict_do_nothing(index_elements=["key"]))
     ring_after_commit(session, BELL)
 
 
 async def claim(database: Database, *, most: int = 10) -> list[Claim]:
-    """Lease up to `most` due jobs for `LEASE`, oldest first; each to one worker only, by the database's clock.
+    """Lease up to `most` due jobs for `LEASE`, lane by lane, the oldest first; each to one worker only, by the database's
+    clock.
 
     A job that took its worker down with it again and again never came to `put_back`: it is parked here instead.
     """
     async with database.reading() as session:  # an idle worker must not take SQLite's only write lock each second
-        if await session.scalar(_claimable(await _database_now(session)).limit(1)) is None:
-            return []
+        now = await _database_now(session)
+        lanes = [
+            lane for lane in (PROMISED, SEEKING) if await session.scalar(_claimable(now, lane).limit(1)) is not None
+        ]
+    if not lanes:
+        return []
     token = secrets.token_hex(16)
+    found: list[Claim] = []
     async with database.transaction() as session:
         now = await _database_now(session)
-        chosen = _claimable(now).order_by(Job.due_at, Job.id).limit(most)
-        # a common table expression is run once; a plain subquery may be run again for each row, and lock more than `most`
-        turn = chosen.with_for_update(skip_locked=True).cte("turn")
-        rows = await session.execute(
-            update(Job)
-            .where(Job.id.in_(select(turn.c.id)))
-            .values(
-                lease_token=token,
-                lease_until=now + LEASE,
-                attempts=Job.attempts + 1,
-                parked_at=case((Job.attempts >= MOST_ATTEMPTS, literal(now, Instant()))),
-                last_error=case((Job.attempts >= MOST_ATTEMPTS, LAPSED), else_=Job.last_error),
-            )
-            .returning(Job.id, Job.name, Job.payload, Job.attempts, Job.due_at)
-            .execution_options(synchronize_session=False)
+        for lane in lanes:
+            if len(found) < most:
+                found += await _claim_in(session, lane, token, most=most - len(found), now=now)
+    return [claim for claim in found if claim.attempts <= MOST_ATTEMPTS]
+
+
+async def _claim_in(session: AsyncSession, lane: int, token: str, *, most: int, now: datetime) -> list[Claim]:
+    chosen = _claimable(now, lane).order_by(Job.due_at, Job.id).limit(most)
+    # a common table expression is run once; a plain subquery may be run again for each row, and lock more than `most`
+    turn = chosen.with_for_update(skip_locked=True).cte("turn")
+    rows = await session.execute(
+        update(Job)
+        .where(Job.id.in_(select(turn.c.id)))
+        .values(
+            lease_token=token,
+            lease_until=now + LEASE,
+            attempts=Job.attempts + 1,
+            parked_at=case((Job.attempts >= MOST_ATTEMPTS, literal(now, Instant()))),
+            last_error=case((Job.attempts >= MOST_ATTEMPTS, LAPSED), else_=Job.last_error),
         )
-        return [
-            Claim(id=row.id, name=row.name, payload=row.payload, attempts=row.attempts, token=token)
-            for row in sorted(rows, key=lambda row: (row.due_at, row.id))
-            if row.attempts <= MOST_ATTEMPTS
-        ]
+        .returning(Job.id, Job.name, Job.payload, Job.attempts, Job.due_at)
+        .execution_options(synchronize_session=False)
+    )
+    ordered = sorted(rows, key=lambda row: (row.due_at, row.id))
+    return [Claim(row.id, row.name, row.payload, row.attempts, token, row.due_at) for row in ordered]
 
 
-def _claimable(now: datetime) -> Select[str]:
+def _claimable(now: datetime, lane: int) -> Select[str]:
     """Whose turn has come. `now` was read from the database a moment ago: as a value it can use the index, and being
     a little behind it never ends a lease early."""
     free = or_(Job.lease_until.is_(None), Job.lease_until <= now)
-    return select(Job.id).where(Job.parked_at.is_(None), Job.due_at <= now, free)
+    return select(Job.id).where(Job.parked_at.is_(None), Job.lane == lane, Job.due_at <= now, free)
 
 
 async def _database_now(session: AsyncSession) -> datetime:
@@ -111,11 +155,27 @@ async def _database_now(session: AsyncSession) -> datetime:
 
 async def finish(database: Database, claim: Claim) -> bool:
     """The job is done: its row goes. False if the lease was lost meanwhile."""
+    return await finish_all(database, [claim]) == 1
+
+
+async def finish_all(database: Database, claims: Sequence[Claim]) -> int:
+    """These are done: their rows go, but for those that were wished for again meanwhile, which are free to be claimed.
+
+    How many were still under their leases.
+    """
+    leased = or_(*(_under_lease(claim) for claim in claims))
+    as_it_was = or_(*(and_(_under_lease(claim), Job.due_at == claim.due_at) for claim in claims))
     async with database.transaction() as session:
-        gone = await session.execute(
-            delete(Job).where(Job.id == claim.id, Job.lease_token == claim.token).returning(Job.id)
-        )
-        return gone.first() is not None
+        gone = (await session.scalars(delete(Job).where(as_it_was).returning(Job.id))).all()
+        if len(gone) == len(claims):
+            return len(gone)
+        freed = update(Job).where(leased).values(lease_token=None, lease_until=None).returning(Job.id)
+        again = (await session.scalars(freed.execution_options(synchronize_session=False))).all()
+        return len(gone) + len(again)
+
+
+def _under_lease(claim: Claim) -> ColumnElement[bool]:
+    return and_(Job.id == claim.id, Job.lease_token == claim.token)
 
 
 async def put_back(database: Database, claim: Claim, *, error: str, at_least: timedelta = timedelta()) -> bool:

@@ -13,6 +13,7 @@ from mutualaid.matching.errors import MatchNotOpen, NeedCapReached
 from mutualaid.matching.records import Match, MatchLine
 from mutualaid.matching.store import Pair
 from mutualaid.members import blocks
+from mutualaid.posts import actions as posts
 from mutualaid.posts.errors import PostNotOpen
 from mutualaid.posts.records import PostLine
 from mutualaid.posts.rules import Kind
@@ -49,7 +50,7 @@ async def _agree(session: AsyncSession, pair: Pair, catalogue: Catalogue, *, now
     audit.note(session, actor=None, deed="match.agreed", subject=match.id, now=now, facts=amounts(match))
     await outbox.enqueue(session, "match.agreed", {"match": match.id}, at=now)
     for post_id in match.post_ids:
-        await outbox.enqueue(session, "post.changed", {"post": post_id}, at=now)
+        await posts.look_again(session, post_id, now=now)
 
 
 async def _under_the_cap(session: AsyncSession, match: Match, catalogue: Catalogue, *, now: datetime) -> None:

@@ -43,7 +43,7 @@ async def complete(
         if not post.ended and all(line.remaining == 0 for line in post.lines):
             await posts.resolve_post(session, post, "through_platform", actor=None, now=now)
     facts: audit.Facts = {"by": side, "amount": sum(amounts.values())}
-    await ended(session, pair, actor=by, why="completed", now=now, cards_changed=True, facts=facts)
+    await ended(session, pair, actor=by, why="completed", now=now, facts=facts)
     return match
 
 
@@ -61,7 +61,7 @@ async def fail(session: AsyncSession, match_id: str, reason: FailReason, *, by: 
     for line, wanted, given in held_lines(pair):
         wanted.free_up(line.quantity)
         given.free_up(line.quantity)
-    await ended(session, pair, actor=by, why=reason, now=now, cards_changed=True, facts={"by": side})
+    await ended(session, pair, actor=by, why=reason, now=now, facts={"by": side})
     return match
 
 

@@ -11,6 +11,7 @@ from mutualaid.matching.agreeing import held_lines
 from mutualaid.matching.records import OPEN, Match, WithdrawnBecause
 from mutualaid.matching.store import Pair
 from mutualaid.members import blocks
+from mutualaid.posts import actions as posts
 
 
 async def decline(session: AsyncSession, match_id: str, *, by: str, now: datetime) -> Match:
@@ -95,7 +96,7 @@ async def _withdraw(
         for line, wanted, given in held_lines(pair):
             wanted.free_up(line.quantity)
             given.free_up(line.quantity)
-    await ended(session, pair, actor=actor, why=because, now=now, cards_changed=held)
+    await ended(session, pair, actor=actor, why=because, now=now)
 
 
 async def ended(
@@ -105,7 +106,6 @@ async def ended(
     actor: str | None,
     why: str,
     now: datetime,
-    cards_changed: bool = False,
     facts: audit.Facts | None = None,
 ) -> None:
     """What follows from every end: its audit row, word to both sides, and another look for the posts that go on.
@@ -125,5 +125,7 @@ async def ended(
     for post in (pair.need, pair.offer):
         if post.ended:
             continue
-        job = "post.changed" if cards_changed else "match.look"
-        await outbox.enqueue(session, "post.due" if post.until <= now else job, {"post": post.id}, at=now)
+        if post.until <= now:
+            await outbox.enqueue(session, "post.due", {"post": post.id}, at=now)
+        else:
+            await posts.look_again(session, post.id, now=now)

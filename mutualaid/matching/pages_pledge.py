@@ -26,9 +26,9 @@ from mutualaid.matching.meeting import may_meet
 from mutualaid.members.errors import ConsentNeeded, RealNameNeeded
 from mutualaid.members.pages_consents import asked_first
 from mutualaid.members.policies import REAL_NAME
-from mutualaid.posts import plaza
+from mutualaid.posts import cards
+from mutualaid.posts.cards import Card, LineCard
 from mutualaid.posts.errors import OwnPost
-from mutualaid.posts.plaza import Card, LineCard
 from mutualaid.posts.wire import PostView, post_view
 from mutualaid.services import of
 
@@ -63,7 +63,7 @@ async def _around(request: Request, form: Form) -> dict[str, Any]:
     services, reader = of(request), request.user.id
     catalogue = await snapshot.current(services.database)
     async with services.database.reading() as session:
-        theirs = await plaza.visible(session, request.path_params["id"], reader=reader)
+        theirs = await cards.visible(session, request.path_params["id"], reader=reader)
         if theirs is None:
             raise NotFound
         if theirs.author_id == reader:
@@ -86,7 +86,7 @@ async def _around(request: Request, form: Form) -> dict[str, Any]:
 
 
 async def _own(session: AsyncSession, reader: str, theirs: Card) -> list[Card]:
-    found = await plaza.own(session, reader, after=None, limit=_LOOKED_AT)
+    found = await cards.own(session, reader, after=None, limit=_LOOKED_AT)
     return [card for card in found if card.state == "open" and card.kind != theirs.kind]
 
 

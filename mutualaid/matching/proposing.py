@@ -101,6 +101,6 @@ def match_lines(shares: Sequence[Share]) -> list[MatchLine]:
 
 async def tell(session: AsyncSession, match: Match, *, now: datetime) -> None:
     """Both sides hear of it, and it lapses when its time is over."""
-    await outbox.enqueue(session, "match.proposed", {"match": match.id}, at=now)
+    await outbox.enqueue(session, "match.proposed", {"match": match.id}, at=now, lane=outbox.SEEKING)
     key = f"match.due:{match.id}:{match.expires_at.isoformat()}"
     await outbox.enqueue(session, "match.due", {"match": match.id}, at=match.expires_at, key=key)

@@ -14,7 +14,7 @@ from mutualaid.kit.texts import Language
 from mutualaid.matching import store
 from mutualaid.matching.records import Match
 from mutualaid.matching.wire import MatchList, MatchView, match_view
-from mutualaid.posts import plaza
+from mutualaid.posts import cards
 from mutualaid.posts.wire import PageQuery
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -31,8 +31,8 @@ async def one(
 async def _views(
     session: AsyncSession, matches: Sequence[Match], *, reader: str, catalogue: Catalogue, language: Language
 ) -> list[MatchView]:
-    cards = await plaza.cards_of(session, list({post_id for match in matches for post_id in match.post_ids}))
-    return [match_view(match, cards, catalogue, language=language, reader=reader) for match in matches]
+    by_id = await cards.cards_of(session, list({post_id for match in matches for post_id in match.post_ids}))
+    return [match_view(match, by_id, catalogue, language=language, reader=reader) for match in matches]
 
 
 async def of_member(

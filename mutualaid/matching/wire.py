@@ -10,7 +10,7 @@ from mutualaid.matching import rules
 from mutualaid.matching.reasons import Given, reasons
 from mutualaid.matching.records import Match, MatchLine, State
 from mutualaid.matching.rules import FailReason
-from mutualaid.posts.plaza import Card, LineCard
+from mutualaid.posts.cards import Card, LineCard
 from mutualaid.posts.rules import Kind
 from mutualaid.posts.wire import PostView, post_view
 

@@ -7,13 +7,17 @@ from sqlalchemy import Connection
 
 from mutualaid import tables
 from mutualaid.kit.instants import Instant
+from mutualaid.kit.spots import Spot
 
 
 def render_item(kind: str, item: Any, autogen_context: Any) -> str | Literal[False]:
-    """Our one column type is written by its name."""
+    """Column types of our own are written by their names."""
     if kind == "type" and isinstance(item, Instant):
         autogen_context.imports.add("from mutualaid.kit.instants import Instant")
         return "Instant()"
+    if kind == "type" and isinstance(item, Spot):
+        autogen_context.imports.add("from mutualaid.kit.spots import Spot")
+        return "Spot()"
     return False
 
 

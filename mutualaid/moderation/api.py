@@ -34,7 +34,7 @@ from mutualaid.moderation.wire import (
     PostRulingDraft,
     VerdictView,
 )
-from mutualaid.posts import plaza
+from mutualaid.posts import cards
 from mutualaid.posts.errors import PostNotOpen
 from mutualaid.posts.wire import PostView, post_view
 from mutualaid.services import of
@@ -75,7 +75,7 @@ def rule_on_post(deed_name: PostDeed) -> Handler:
         catalogue = await snapshot.current(services.database)
         async with deed(request) as d:
             await actions.rule(d.session, post_id, deed_name, draft, by=by, key=key, now=clock.now())
-            card = (await plaza.cards_of(d.session, [post_id]))[post_id]
+            card = (await cards.cards_of(d.session, [post_id]))[post_id]
             view = post_view(card, catalogue, language=language(request), reader=by.id)
             return await d.answer(view.model_copy(update={"hidden_by": card.hidden_by, "outcome": card.outcome}))
 

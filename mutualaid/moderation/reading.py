@@ -18,8 +18,8 @@ from mutualaid.moderation.records import Case, CaseMember
 from mutualaid.moderation.rules import Reason
 from mutualaid.moderation.store import Found
 from mutualaid.moderation.wire import CaseView, PartView, ReportView
-from mutualaid.posts import plaza
-from mutualaid.posts.plaza import Card
+from mutualaid.posts import cards
+from mutualaid.posts.cards import Card
 from mutualaid.posts.records import Report
 from mutualaid.posts.wire import PostView, post_view
 
@@ -48,7 +48,7 @@ async def views(
 ) -> list[CaseView]:
     """These cases, in their order. The catalogue was asked for before the session was opened."""
     parts = await store.parts_of(session, [each.case.id for each in found])
-    cards = await plaza.cards_of(session, [each.case.post_id for each in found if each.case.post_id])
+    by_id = await cards.cards_of(session, [each.case.post_id for each in found if each.case.post_id])
     told = await _told(session, [each.case for each in found])
     opening = await keys.get_many(report.reporter_id for report in told if report.note)
 
@@ -57,7 +57,7 @@ async def views(
         return view.model_copy(update={"hidden_by": card.hidden_by, "outcome": card.outcome})
 
     return [
-        _view(each, card_view(cards[each.case.post_id]) if each.case.post_id in cards else None, parts, told, opening)
+        _view(each, card_view(by_id[each.case.post_id]) if each.case.post_id in by_id else None, parts, told, opening)
         for each in found
     ]
 

@@ -83,7 +83,7 @@ async def publish(
     if why:
         await hide(session, post, by=why, actor=None, now=now)
     else:
-        await outbox.enqueue(session, "post.published", {"post": post.id}, at=now)
+        await look_again(session, post.id, now=now)
     await _plan_expiry(session, post, now=now)
     return post
 
@@ -164,8 +164,18 @@ async def amend(
     if review and post.state == "open":
         await hide(session, post, by=review, actor=None, now=now)
     else:
-        await outbox.enqueue(session, "post.changed", {"post": post.id}, at=now)
+        await look_again(session, post.id, now=now)
     return post
+
+
+async def look_again(session: AsyncSession, post_id: str, *, now: datetime) -> None:
+    """`post.changed`: it is there, or more of it is free, or it asks for something else: look for counterparts.
+
+    However often that happens meanwhile, it is one look, and one more if it happens during the look.
+    """
+    key = f"post.changed:{post_id}"
+    told = {"post": post_id}
+    await outbox.enqueue(session, "post.changed", told, at=now, key=key, lane=outbox.SEEKING, again=True)
 
 
 def _line_errors(post: Post, changes: Sequence[LineAmendment], catalogue: Catalogue) -> Iterator[FieldError]:
@@ -257,7 +267,7 @@ async def restore(session: AsyncSession, post: Post, *, actor: str | None, now: 
     """Back on the plaza."""
     post.restore(now)
     audit.note(session, actor=actor, deed="post.restored", subject=post.id, now=now)
-    await outbox.enqueue(session, "post.published", {"post": post.id}, at=now)
+    await look_again(session, post.id, now=now)
 
 
 async def report(

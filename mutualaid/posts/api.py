@@ -13,7 +13,7 @@ from mutualaid.kit.errors import NotFound, ProviderUnavailable
 from mutualaid.members import consents
 from mutualaid.members.errors import ConsentNeeded, RealNameNeeded, Suspended
 from mutualaid.members.policies import PUBLIC, SIGNED_IN, VERIFIED, may_act
-from mutualaid.posts import actions, placing, plaza, reading, wire
+from mutualaid.posts import actions, cards, placing, reading, wire
 from mutualaid.posts.checking import Checker
 from mutualaid.posts.drafts import PostAmendment, PostDraft, ReportDraft, ResolveDraft
 from mutualaid.posts.errors import AgeNotAllowed, AlreadyReported, OwnPost, PostNotOpen, QuantityHeld
@@ -46,8 +46,8 @@ async def create(request: Request) -> Response:
 async def _answer(request: Request, d: Deed, post: Post, catalogue: Catalogue, status: int = 200) -> Response:
     """One's own post as it stands now, to be sent after the commit."""
     await d.session.flush()
-    cards = await plaza.cards_of(d.session, [post.id])
-    view = wire.post_view(cards[post.id], catalogue, language=language(request), reader=request.user.id)
+    by_id = await cards.cards_of(d.session, [post.id])
+    view = wire.post_view(by_id[post.id], catalogue, language=language(request), reader=request.user.id)
     return await d.answer(view, status)
 
 
@@ -86,7 +86,7 @@ async def show(request: Request) -> Response:
     asked = await query(request, CrsQuery)
     reader = request.user.id if request.user else None
     async with services.database.reading() as session:
-        card = await plaza.visible(session, request.path_params["id"], reader=reader)
+        card = await cards.visible(session, request.path_params["id"], reader=reader)
     if card is None:
         raise NotFound
     catalogue = await snapshot.current(services.database)

@@ -19,7 +19,7 @@ from mutualaid.kit.texts import N_
 from mutualaid.members import profile
 from mutualaid.members.policies import SIGNED_IN, may_act
 from mutualaid.notices import store as inbox
-from mutualaid.posts import actions, plaza, reading, wire
+from mutualaid.posts import actions, cards, reading, wire
 from mutualaid.posts.drafts import ReportDraft, ResolveDraft
 from mutualaid.posts.wire import OwnQuery, PostView
 from mutualaid.services import of
@@ -48,7 +48,7 @@ async def _seen(request: Request, *, own: bool) -> PostView:
     """The post of this address as its reader sees it, or 404: one's own, or somebody else's."""
     services = of(request)
     async with services.database.reading() as session:
-        card = await plaza.visible(session, request.path_params["id"], reader=request.user.id)
+        card = await cards.visible(session, request.path_params["id"], reader=request.user.id)
     if card is None or (own and card.author_id != request.user.id):
         raise NotFound
     catalogue = await snapshot.current(services.database)

@@ -20,7 +20,7 @@ from mutualaid.kit.faces.rendering import page
 from mutualaid.kit.faces.rows import row
 from mutualaid.kit.texts import DEFAULT, Language
 from mutualaid.members.policies import PUBLIC
-from mutualaid.posts import plaza, reading, wire
+from mutualaid.posts import cards, reading, wire
 from mutualaid.posts.checking import Checker
 from mutualaid.posts.wire import PlazaQuery
 from mutualaid.regions import picking
@@ -73,7 +73,7 @@ async def _near(request: Request, session: AsyncSession, form: Form) -> tuple[st
         return form.get("near"), "browser"
     if request.user is None or form.get("from") == "nowhere":
         return None, ""
-    latest = await plaza.own(session, request.user.id, after=None, limit=1)
+    latest = await cards.own(session, request.user.id, after=None, limit=1)
     if not latest:
         return None, ""
     lat, lng = cells.centre(latest[0].cell)
@@ -85,8 +85,8 @@ async def show(request: Request) -> Response:
     services = of(request)
     reader = request.user.id if request.user else None
     async with services.database.reading() as session:
-        card = await plaza.visible(session, request.path_params["id"], reader=reader)
-        own = await plaza.own(session, reader, after=None, limit=1) if reader else []
+        card = await cards.visible(session, request.path_params["id"], reader=reader)
+        own = await cards.own(session, reader, after=None, limit=1) if reader else []
     if card is None:
         raise NotFound
     metres = cells.between_m(own[0].cell, card.cell) if own and card.author_id != reader else None

@@ -1,234 +1,168 @@
-"""The plaza's queries: available open posts of active members, nearest, newest or most urgent first, exact on both databases.
+"""The plaza's orders over the rows that stand on it: newest, urgent, nearest, exact on both databases at any size.
 
-Distance is between shown cells. The distinct cells of the matching posts are few (a city has some 1,500), so the nearest
-ones are found first, by the one distance function, and then their posts, cells of the same distance merged; ties go to
-the newest, then the lower id. Every order is a keyset order.
+Entries are kept in streams: one topic (an item, or anything), one kind, real names or not. Each stream is a range of an
+index in the order that is asked for, so a question reads the first few of each of its streams and merges them; nothing is
+ever scanned or sorted as a whole. Every order is a keyset order, its ties broken by the newest, then the lower id.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import date, datetime
-from typing import Any, Literal
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice, product
+from operator import attrgetter
 
-from sqlalchemy import ColumnElement, Row, Select, and_, case, exists, or_, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from mutualaid.kit import cells
-from mutualaid.kit.clock import sql_now
-from mutualaid.kit.lists import among
-from mutualaid.members.records import Member
-from mutualaid.posts.records import HiddenBy, Post, PostLine, State
-from mutualaid.posts.rules import AgeBand, Contact, Handover, Kind, Outcome, Urgency, Window
+from mutualaid.posts import nearby, streams
+from mutualaid.posts.plaza_records import ANYTHING
+from mutualaid.posts.rules import Kind
+from mutualaid.posts.streams import Found, Stream
 from mutualaid.regions.records import RegionRow
 
-FIRST_CELLS = 16
+_CELLS_MERGED = 1_000  # more cells than these within a radius are not read one by one: the order is walked instead
+_WALKED_AT_ONCE = 500
+_FIRST_PAIRS = 12
 
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What a reader asks for; None is "any". `items`: any of these codes; `region`: lowest and highest code."""
+    """What a reader asks for; None is "any". `items`: any of these codes; `region`: lowest and highest code; `within`:
+    (the viewer's cell, metres)."""
 
     kind: Kind | None = None
     items: tuple[str, ...] | None = None
     region: tuple[str, str] | None = None
     real_name: bool | None = None
-    cells: tuple[str, ...] | None = None
+    within: tuple[str, int] | None = None
 
-
-@dataclass(frozen=True, slots=True)
-class LineCard:
-    """One line as read for a card."""
-
-    id: str
-    item: str
-    quantity: int
-    remaining: int
-    held: int
-    expires_on: date | None
-    substitutes: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Card:
-    """A post with its lines, its author's shown name and its region's, read in two statements."""
-
-    id: str
-    author_id: str
-    kind: Kind
-    state: State
-    hidden_by: HiddenBy | None
-    cell: str
-    region: str
-    region_name: str
-    region_path: str
-    urgency: Urgency
-    reach_km: int
-    handover: list[Handover]
-    contact: Contact
-    for_other: bool
-    beneficiary_age_band: AgeBand | None
-    keeps_enough: bool
-    windows: list[Window]
-    note: str
-    scrubbed: bool
-    created_at: datetime
-    confirmed_at: datetime
-    until: datetime
-    ended_at: datetime | None
-    outcome: Outcome | None
-    author_name: str
-    author_real_name: Literal["none", "checked", "vouched"]
-    lines: tuple[LineCard, ...]
-
-
-_POST = (
-    *(getattr(Post, name) for name in Card.__dataclass_fields__ if name in Post.__table__.columns),
-    Post.available,
-    Member.display_name.label("author_name"),
-    Member.real_name.label("author_real_name"),
-    RegionRow.name.label("region_name"),
-    RegionRow.path.label("region_path"),
-)
-
-
-def shown(filters: Filters) -> list[ColumnElement[bool]]:
-    """What stands on the plaza under these filters."""
-    free = [PostLine.post_id == Post.id, PostLine.remaining > PostLine.held]
-    if filters.items is not None:
-        free.append(PostLine.item.in_(filters.items))
-    conditions = [Post.state == "open", Post.until > sql_now(), Member.status == "active", exists().where(*free)]
-    if filters.kind is not None:
-        conditions.append(Post.kind == filters.kind)
-    if filters.region is not None:
-        conditions.append(Post.region.between(*filters.region))
-    if filters.real_name is not None:
-        conditions.append(Member.real_name != "none" if filters.real_name else Member.real_name == "none")
-    if filters.cells is not None:
-        conditions.append(among(Post.cell, filters.cells))
-    return conditions
-
-
-def _posts(*columns: Any) -> Select[Any]:
-    return select(*columns).join_from(Post, Member, Member.id == Post.author_id)
-
-
-def _cards() -> Select[Any]:
-    return _posts(*_POST).join(RegionRow, RegionRow.code == Post.region)
+    def streams(self) -> list[Stream]:
+        """Every stream that holds what is asked for. A post with two of the items stands in two of them."""
+        topics = (ANYTHING,) if self.items is None else tuple(dict.fromkeys(self.items))
+        kinds = ("need", "offer") if self.kind is None else (self.kind,)
+        reals = (0, 1) if self.real_name is None else (int(self.real_name),)
+        return [Stream(*each) for each in product(topics, kinds, reals)]
 
 
 async def newest(
     session: AsyncSession, filters: Filters, *, after: tuple[datetime, str] | None, limit: int
-) -> list[Card]:
+) -> list[Found]:
     """`created_at` descending, then id."""
-    query = _cards().where(*shown(filters)).order_by(Post.created_at.desc(), Post.id).limit(limit)
-    if after is not None:
-        query = query.where(_older(*after))
-    return await _with_lines(session, (await session.execute(query)).all())
-
-
-def _older(created_at: datetime, post_id: str) -> ColumnElement[bool]:
-    return or_(Post.created_at < created_at, and_(Post.created_at == created_at, Post.id > post_id))
+    return await _in_time(session, filters, "newest", after=(0, *after) if after else None, limit=limit)
 
 
 async def urgent(
     session: AsyncSession, filters: Filters, *, after: tuple[int, datetime, str] | None, limit: int
-) -> list[Card]:
-    """Urgent ones first, then as `newest`; `after` begins with 0 for an urgent post, 1 for another."""
-    rank = case((Post.urgency == "urgent", 0), else_=1)
-    query = _cards().where(*shown(filters)).order_by(rank, Post.created_at.desc(), Post.id).limit(limit)
-    if after is not None:
-        query = query.where(or_(rank > after[0], and_(rank == after[0], _older(*after[1:]))))
-    return await _with_lines(session, (await session.execute(query)).all())
+) -> list[Found]:
+    """By rank (0 for an urgent post, 1 for another), then as `newest`."""
+    return await _in_time(session, filters, "rank", after=after, limit=limit)
+
+
+async def _in_time(
+    session: AsyncSession,
+    filters: Filters,
+    order: streams.Order,
+    *,
+    after: tuple[int, datetime, str] | None,
+    limit: int,
+) -> list[Found]:
+    chosen = filters.streams()
+    if filters.within is None:
+        if filters.region is None:
+            return await streams.first(session, chosen, order, after=after, limit=limit)
+        placed = [each.at(region=code) for code in await _regions(session, *filters.region) for each in chosen]
+        return await streams.first(session, placed, order, after=after, limit=limit)
+    viewer, metres = filters.within
+    near = [
+        cell
+        async for cell in nearby.cells(session, chosen, viewer, filters.region, most=_CELLS_MERGED, within_m=metres)
+    ]
+    if len(near) <= _CELLS_MERGED:
+        placed = [chosen[cell.stream].at(cell=cell.cell, region=filters.region) for cell in near]
+        return await streams.first(session, placed, order, after=after, limit=limit)
+    return await _walked(session, filters, order, after=after, limit=limit)
+
+
+async def _regions(session: AsyncSession, lowest: str, highest: str) -> Sequence[str]:
+    query = select(RegionRow.code).where(RegionRow.code.between(lowest, highest))
+    return (await session.scalars(query)).all()
+
+
+async def _walked(
+    session: AsyncSession,
+    filters: Filters,
+    order: streams.Order,
+    *,
+    after: tuple[int, datetime, str] | None,
+    limit: int,
+) -> list[Found]:
+    """A radius over much of the country: what lies outside it is passed over, page by page of the order itself."""
+    assert filters.within is not None
+    viewer, metres = filters.within
+    everywhere = Filters(filters.kind, filters.items, filters.region, filters.real_name)
+    found: list[Found] = []
+    while len(found) < limit:
+        page = await _in_time(session, everywhere, order, after=after, limit=_WALKED_AT_ONCE)
+        found += (one for one in page if nearby.metres(viewer, one.cell) <= metres)
+        if len(page) < _WALKED_AT_ONCE:
+            break
+        after = (page[-1].rank, page[-1].created_at, page[-1].post_id)
+    return found[:limit]
 
 
 async def nearest(
     session: AsyncSession,
     filters: Filters,
     *,
-    viewer_cell: str,
+    viewer: str,
     within_m: int | None,
     after: tuple[int, datetime, str] | None,
     limit: int,
-) -> list[tuple[int, Card]]:
-    """(`distance_m`, card) by distance between shown cells, then newest, then id."""
-    occupied = await session.scalars(_posts(Post.cell).where(*shown(filters)).distinct())
-    near = sorted((cells.between_m(viewer_cell, cell), cell) for cell in occupied)
-    if within_m is not None:
-        near = [(metres, cell) for metres, cell in near if metres <= within_m]
-    if after is not None:
-        near = [(metres, cell) for metres, cell in near if metres >= after[0]]
-    found: list[tuple[int, Card]] = []
-    taken, width = 0, FIRST_CELLS
-    while taken < len(near) and len(found) < limit:
-        ring = near[taken : taken + width]
-        while taken + len(ring) < len(near) and near[taken + len(ring)][0] == ring[-1][0]:
-            ring.append(near[taken + len(ring)])  # cells of one distance are merged, never cut
-        found += await _of_cells(
-            session, filters, dict((cell, metres) for metres, cell in ring), after, limit - len(found)
-        )
-        taken, width = taken + len(ring), width * 4
-    return found
+) -> list[tuple[int, Found]]:
+    """(`distance_m`, entry) by distance between shown cells, then newest, then id.
 
-
-async def within(session: AsyncSession, filters: Filters, *, viewer_cell: str, within_m: int) -> Filters:
-    """These filters, narrowed to the occupied cells at most `within_m` metres from the viewer's."""
-    occupied = await session.scalars(_posts(Post.cell).where(*shown(filters)).distinct())
-    near = tuple(sorted(cell for cell in occupied if cells.between_m(viewer_cell, cell) <= within_m))
-    return replace(filters, cells=near)
+    The nearest cells are found first, then their entries: those of all cells at one distance are merged.
+    """
+    chosen = filters.streams()
+    found: list[tuple[int, Found]] = []
+    rings = nearby.rings(session, chosen, viewer, filters.region, from_m=after[0] if after else 0, within_m=within_m)
+    batch: list[nearby.Near] = []
+    most = _FIRST_PAIRS
+    async for ring in rings:
+        batch += ring
+        boundary = after is not None and ring[0].metres == after[0]
+        if boundary or len(batch) >= most:
+            found += await _of_cells(session, filters, chosen, batch, after if boundary else None, limit - len(found))
+            batch, most = [], most * 4
+            if len(found) >= limit:
+                break
+    if batch and len(found) < limit:
+        found += await _of_cells(session, filters, chosen, batch, None, limit - len(found))
+    return found[:limit]
 
 
 async def _of_cells(
-    session: AsyncSession, filters: Filters, metres: dict[str, int], after: tuple[int, datetime, str] | None, limit: int
-) -> list[tuple[int, Card]]:
-    distance = case(metres, value=Post.cell)
-    query = (
-        _cards()
-        .where(*shown(filters), Post.cell.in_(metres))
-        .order_by(distance, Post.created_at.desc(), Post.id)
-        .limit(limit)
-    )
-    if after is not None:
-        query = query.where(or_(distance > after[0], and_(distance == after[0], _older(*after[1:]))))
-    cards = await _with_lines(session, (await session.execute(query)).all())
-    return [(metres[card.cell], card) for card in cards]
+    session: AsyncSession,
+    filters: Filters,
+    chosen: Sequence[Stream],
+    near: Sequence[nearby.Near],
+    after: tuple[int, datetime, str] | None,
+    limit: int,
+) -> list[tuple[int, Found]]:
+    metres = {one.cell: one.metres for one in near}
+    placed = [chosen[one.stream].at(cell=one.cell, region=filters.region) for one in near]
+    bound = (0, *after[1:]) if after else None
+    entries = await streams.each_first(session, placed, "newest", after=bound, limit=limit)
+    ordered = sorted(entries, key=attrgetter("post_id"))
+    ordered.sort(key=attrgetter("created_at"), reverse=True)
+    ordered.sort(key=lambda one: metres[one.cell])
+    return [(metres[one.cell], one) for one in islice(_once(ordered), limit)]
 
 
-async def cards_of(session: AsyncSession, post_ids: Sequence[str]) -> dict[str, Card]:
-    """The cards of these posts, whatever their state."""
-    rows = (await session.execute(_cards().where(Post.id.in_(post_ids)))).all()
-    return {card.id: card for card in await _with_lines(session, rows)}
-
-
-async def own(session: AsyncSession, author_id: str, *, after: tuple[datetime, str] | None, limit: int) -> list[Card]:
-    """One's own posts in every state, newest first."""
-    query = _cards().where(Post.author_id == author_id).order_by(Post.created_at.desc(), Post.id).limit(limit)
-    if after is not None:
-        query = query.where(_older(*after))
-    return await _with_lines(session, (await session.execute(query)).all())
-
-
-async def visible(session: AsyncSession, post_id: str, *, reader: str | None) -> Card | None:
-    """One post: open ones of active members to everybody, any of one's own to its author."""
-    everybody = and_(Post.state == "open", Post.until > sql_now(), Member.status == "active")
-    may = or_(everybody, Post.author_id == reader) if reader else everybody
-    rows = (await session.execute(_cards().where(Post.id == post_id, may))).all()
-    cards = await _with_lines(session, rows)
-    return cards[0] if cards else None
-
-
-async def _with_lines(session: AsyncSession, rows: Sequence[Row[Any]]) -> list[Card]:
-    lines: dict[str, list[LineCard]] = {row.id: [] for row in rows}
-    if rows:
-        query = select(PostLine.post_id, *(getattr(PostLine, name) for name in LineCard.__dataclass_fields__))
-        query = query.where(PostLine.post_id.in_(lines)).order_by(PostLine.position)
-        for post_id, *values in await session.execute(query):
-            lines[post_id].append(LineCard(*values))
-    return [_card(row, tuple(lines[row.id])) for row in rows]
-
-
-def _card(row: Row[Any], lines: tuple[LineCard, ...]) -> Card:
-    values = dict(row._mapping)
-    windows = [
-        Window(datetime.fromisoformat(start), datetime.fromisoformat(end)) for start, end in values.pop("available")
-    ]
-    return Card(**values, windows=windows, lines=lines)
+def _once(entries: Sequence[Found]) -> Iterator[Found]:
+    """Each post once, however many of its items were asked for."""
+    seen: set[str] = set()
+    for one in entries:
+        if one.post_id not in seen:
+            seen.add(one.post_id)
+            yield one

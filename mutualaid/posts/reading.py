@@ -1,6 +1,6 @@
 """One page of the plaza, of one's own posts, the counters: what the doors and the pages both read."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import func, select
@@ -12,10 +12,12 @@ from mutualaid.kit.coordinates import to_wgs84
 from mutualaid.kit.ring import KeyRing
 from mutualaid.members.records import Member
 from mutualaid.posts import plaza
+from mutualaid.posts.cards import Card, cards_of, own
 from mutualaid.posts.checking import near_point
 from mutualaid.posts.drafts import Sort
-from mutualaid.posts.plaza import Card, Filters
+from mutualaid.posts.plaza import Filters
 from mutualaid.posts.records import Post
+from mutualaid.posts.streams import Found
 from mutualaid.posts.wire import OwnQuery, PlazaQuery, Stats
 from mutualaid.regions.rules import code_range
 
@@ -55,25 +57,27 @@ async def read_plaza(session: AsyncSession, ring: KeyRing, query: PlazaQuery, ca
     """One page of the plaza. The reader's point is snapped to its cell before anything is computed from it."""
     viewer = cells.cell_of(*to_wgs84(*near_point(query.near), query.crs)) if query.near else None
     filters, bound, one_more = _filters(query, catalogue), _identity(query, viewer), query.limit + 1
+    within = round(query.within_km * 1000) if query.within_km is not None else None
     sort = sort_of(query)
     if sort == "distance" and viewer is not None:
         after = _after_distance(ring, bound, query.cursor)
-        within = round(query.within_km * 1000) if query.within_km is not None else None
-        near = await plaza.nearest(session, filters, viewer_cell=viewer, within_m=within, after=after, limit=one_more)
-        cards: list[tuple[int | None, Card]] = [*near]
+        near = await plaza.nearest(session, filters, viewer=viewer, within_m=within, after=after, limit=one_more)
+        found: list[tuple[int | None, Found]] = [*near]
     else:
-        if query.within_km is not None and viewer is not None:
-            filters = await plaza.within(session, filters, viewer_cell=viewer, within_m=round(query.within_km * 1000))
-        found = await _in_time(session, ring, filters, sort, bound, query.cursor, one_more)
-        cards = [(cells.between_m(viewer, card.cell) if viewer else None, card) for card in found]
-    shown = cards[: query.limit]
-    more = len(cards) > query.limit
-    return Page(shown, cursors.encode(ring, bound, _place_of(sort, *shown[-1])) if more else None)
+        if within is not None and viewer is not None:
+            filters = replace(filters, within=(viewer, within))
+        in_time = await _in_time(session, ring, filters, sort, bound, query.cursor, one_more)
+        found = [(cells.between_m(viewer, one.cell) if viewer else None, one) for one in in_time]
+    shown = found[: query.limit]
+    by_id = await cards_of(session, [one.post_id for _, one in shown])
+    cards = [(metres, by_id[one.post_id]) for metres, one in shown if one.post_id in by_id]
+    more = len(found) > query.limit
+    return Page(cards, cursors.encode(ring, bound, _place_of(sort, *shown[-1])) if more else None)
 
 
 async def _in_time(
     session: AsyncSession, ring: KeyRing, filters: Filters, sort: Sort, bound: str, cursor: str | None, limit: int
-) -> list[Card]:
+) -> list[Found]:
     if sort == "urgent":
         after = None
         if cursor is not None:
@@ -97,11 +101,15 @@ def _after_distance(ring: KeyRing, bound: str, cursor: str | None) -> tuple[int,
     return metres, _moment(micros), post_id
 
 
-def _place_of(sort: Sort, metres: int | None, card: Card) -> list[str | int]:
-    place: list[str | int] = [(card.created_at - _EPOCH) // _MICROSECOND, card.id]
+def _place_of(sort: Sort, metres: int | None, last: Found) -> list[str | int]:
+    place: list[str | int] = [_micros(last.created_at), last.post_id]
     if sort == "distance":
         return [metres or 0, *place]
-    return [0 if card.urgency == "urgent" else 1, *place] if sort == "urgent" else place
+    return [last.rank, *place] if sort == "urgent" else place
+
+
+def _micros(moment: datetime) -> int:
+    return (moment - _EPOCH) // _MICROSECOND
 
 
 def _moment(micros: int) -> datetime:
@@ -111,10 +119,12 @@ def _moment(micros: int) -> datetime:
 async def read_own(session: AsyncSession, ring: KeyRing, query: OwnQuery, member_id: str) -> Page:
     """One's own posts in every state, newest first."""
     bound = f"own-posts|{member_id}"
-    found = await plaza.own(session, member_id, after=_after_time(ring, bound, query.cursor), limit=query.limit + 1)
-    cards: list[tuple[int | None, Card]] = [(None, card) for card in found[: query.limit]]
-    more = len(found) > query.limit
-    return Page(cards, cursors.encode(ring, bound, _place_of("newest", *cards[-1])) if more else None)
+    found = await own(session, member_id, after=_after_time(ring, bound, query.cursor), limit=query.limit + 1)
+    shown: list[tuple[int | None, Card]] = [(None, card) for card in found[: query.limit]]
+    if len(found) <= query.limit:
+        return Page(shown, None)
+    last = shown[-1][1]
+    return Page(shown, cursors.encode(ring, bound, [_micros(last.created_at), last.id]))
 
 
 async def read_stats(session: AsyncSession, now: datetime) -> Stats:

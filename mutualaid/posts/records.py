@@ -13,6 +13,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from mutualaid.kit.database import Base, Instant
 from mutualaid.kit.privacy import CLEAR, SEALED
+from mutualaid.kit.spots import Spot
 from mutualaid.posts.errors import PostNotOpen, QuantityGone, QuantityHeld
 from mutualaid.posts.rules import AgeBand, Contact, Handover, Kind, Outcome, Urgency, Window
 
@@ -37,6 +38,7 @@ class Post(Base):
     hidden_by: Mapped[HiddenBy | None] = mapped_column(String(13))
     hidden_at: Mapped[datetime | None] = mapped_column(Instant)
     cell: Mapped[str] = mapped_column(String(16), info=CLEAR)
+    spot: Mapped[str] = mapped_column(Spot, info=CLEAR, default=lambda made: made.get_current_parameters()["cell"])
     region: Mapped[str] = mapped_column(String(6), info=CLEAR)
     urgency: Mapped[Urgency] = mapped_column(String(6))
     reach_km: Mapped[int]
@@ -60,9 +62,7 @@ class Post(Base):
     )
 
     __table_args__ = (
-        Index("ix_posts_newest", "state", "kind", "created_at"),
         Index("ix_posts_cell", "state", "kind", "cell"),
-        Index("ix_posts_region", "state", "region", "created_at"),
         Index("ix_posts_ended", "state", "ended_at"),
     )
 

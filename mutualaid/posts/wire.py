@@ -9,8 +9,8 @@ from mutualaid.kit import cells, geo
 from mutualaid.kit.coordinates import Crs, from_wgs84
 from mutualaid.kit.fields import Cursor, Day, Limit, Moment, Query, QueryBool, QueryFloat, Text, View
 from mutualaid.kit.texts import Language
+from mutualaid.posts.cards import Card, LineCard
 from mutualaid.posts.drafts import Sort
-from mutualaid.posts.plaza import Card, LineCard
 from mutualaid.posts.records import HiddenBy, State
 from mutualaid.posts.rules import AgeBand, Contact, Handover, Kind, Outcome, Urgency
 

@@ -205,7 +205,7 @@ async def test_a_job_whose_end_cannot_be_written_is_left_for_the_next_claim(
     do("a.job", nothing)
     await enqueue(services, clock, "a.job")
     with monkeypatch.context() as patched:
-        patched.setattr(outbox, "finish", away)
+        patched.setattr(outbox, "finish_all", away)
         await Worker(services).work_once()
     assert "a.job" in await left(services)
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 from random import Random
+from unittest import mock
 
 import h3
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -165,17 +166,17 @@ async def test_a_cursor_survives_the_readers_jitter_but_no_other_question(house:
         assert [(e["field"], e["code"]) for e in refused.json()["errors"]] == [("cursor", "cursor_invalid")]
 
 
-async def test_a_radius_may_hold_more_cells_than_a_statement_takes_parameters(services: Services) -> None:
+async def test_a_radius_may_hold_more_cells_than_are_read_one_by_one(services: Services) -> None:
     lots = [replace(lot, state="open", until=START + timedelta(hours=9)) for lot in city.generate(Random(3), posts=40)]
     await settle(services.database, lots)
-    everywhere = h3.uncompact_cells([h3.latlng_to_cell(*city.MIDDLE, 2)], 8)
-    cells = tuple({*everywhere, *(lot.cell for lot in lots)})
-    assert len(cells) > 100_000
+    viewer = h3.latlng_to_cell(*city.MIDDLE, 8)
 
     async with services.database.reading() as session:
         every = await plaza.newest(session, Filters(), after=None, limit=50)
-        found = await plaza.newest(session, Filters(cells=cells), after=None, limit=50)
-        none = await plaza.newest(session, Filters(cells=()), after=None, limit=50)
+        with mock.patch.object(plaza, "_CELLS_MERGED", 3), mock.patch.object(plaza, "_WALKED_AT_ONCE", 2):
+            walked = await plaza.newest(session, Filters(within=(viewer, 2_000_000)), after=None, limit=50)
+        merged = await plaza.newest(session, Filters(within=(viewer, 2_000_000)), after=None, limit=50)
+        none = await plaza.newest(session, Filters(within=("8826233a2bfffff", 100)), after=None, limit=50)
 
-    assert [card.id for card in found] == [card.id for card in every] != []
+    assert walked == merged == every != []
     assert none == []

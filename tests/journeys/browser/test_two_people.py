@@ -14,7 +14,6 @@ WITHOUT_SCRIPT = {**PHONE, "java_script_enabled": False}
     ("device", "item", "name"),
     [
         pytest.param(DESK, "ibuprofen", "布洛芬", id="desk"),
-        pytest.param(PHONE, "paracetamol-tablet", "对乙酰氨基酚", id="phone"),
         pytest.param(WITHOUT_SCRIPT, "smectite", "蒙脱石散", id="phone-without-script"),
     ],
 )
