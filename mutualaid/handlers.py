@@ -16,6 +16,7 @@ from mutualaid.matching import telling as matching_telling
 from mutualaid.members import jobs as members
 from mutualaid.moderation import jobs as moderation
 from mutualaid.notices import jobs as notices
+from mutualaid.posts import jobs as posts
 from mutualaid.posts import telling as posts_telling
 from mutualaid.services import Services
 
@@ -63,5 +64,6 @@ JOBS: dict[str, tuple[Handle, ...]] = {
         members.sweep,
         account.sweep,
         contacts.daily,
+        posts.sweep,
     ),
 }

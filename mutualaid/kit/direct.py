@@ -6,11 +6,12 @@ longer is waiting for the write lock (BEGIN IMMEDIATE) and waiting for the disk 
 """
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import aiosqlite
+from sqlalchemy.ext.asyncio import AsyncSession
 
 _WAITS = frozenset({"commit", "close", "backup"})  # of the connection; a cursor closes at once
 _WAITING = ("BEGIN IMMEDIATE", "COMMIT", "VACUUM", "PRAGMA")
@@ -24,7 +25,7 @@ class Direct(aiosqlite.Connection):
             return await super()._execute(fn, *args, **kwargs)  # type: ignore[no-untyped-call] # theirs
         return fn(*args, **kwargs)
 
-    def rows(self, sql: str, parameters: tuple[Any, ...]) -> list[Any]:
+    def rows(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any]) -> list[Any]:
         """All rows of a reading statement of a few microseconds, in the transaction that is open."""
         return self._conn.execute(sql, parameters).fetchall()
 
@@ -39,4 +40,11 @@ async def connect(path: str) -> Direct:
     connection = Direct(partial(sqlite3.connect, path, check_same_thread=False), iter_chunk_size=64)
     connection._thread.daemon = True  # a process that ends does not wait for it
     await connection
+    return connection
+
+
+async def direct_of(session: AsyncSession) -> Direct:
+    """The connection of a session on SQLite, within its transaction."""
+    connection = (await (await session.connection()).get_raw_connection()).driver_connection
+    assert isinstance(connection, Direct)
     return connection

@@ -10,6 +10,16 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
+def micros(moment: datetime) -> int:
+    """Microseconds since 1970, as SQLite keeps a moment."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def moment(micros: int) -> datetime:
+    """The moment of so many microseconds since 1970."""
+    return _EPOCH + timedelta(microseconds=micros)
+
+
 class Instant(TypeDecorator[datetime]):
     """A moment, exact to the microsecond on both databases. Naive datetimes are refused: SQLite would hand them back naive."""
 
@@ -24,12 +34,12 @@ class Instant(TypeDecorator[datetime]):
             return None
         if value.tzinfo is None:
             raise ValueError("a moment without a zone")
-        return (value - _EPOCH) // _MICROSECOND if dialect.name == "sqlite" else value.astimezone(UTC)
+        return micros(value) if dialect.name == "sqlite" else value.astimezone(UTC)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         if value is None:
             return None
         if dialect.name == "sqlite":
-            return _EPOCH + timedelta(microseconds=value)
-        moment: datetime = value.astimezone(UTC)
-        return moment
+            return moment(value)
+        aware: datetime = value.astimezone(UTC)
+        return aware

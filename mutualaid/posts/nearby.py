@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from mutualaid.kit import cells as kit_cells
 from mutualaid.kit import spots
-from mutualaid.kit.direct import Direct
+from mutualaid.kit.direct import Direct, direct_of
 from mutualaid.posts.streams import Stream
 
 metres = kit_cells.between_m
@@ -93,22 +93,20 @@ async def _ordered(
         async for near in _by_neighbours(session, streams, viewer):
             yield near
     else:
-        connection = await (await session.connection()).get_raw_connection()
-        direct = connection.driver_connection
-        assert isinstance(direct, Direct)
+        direct = await direct_of(session)
         for near in best_first([_probe(direct, stream) for stream in streams], viewer):
             yield near
 
 
 # ---- SQLite ------------------------------------------------------------------------------------------------------
 
-_SQUARE: Final = """SELECT spot, cell FROM plaza_cells
+SQUARE: Final = """SELECT spot, cell FROM plaza_cells
     WHERE topic = ? AND kind = ? AND "real" = ? AND spot BETWEEN ? AND ? ORDER BY spot LIMIT ?"""
 
 
 def _probe(direct: Direct, stream: Stream) -> _Probe:
     def probe(first: int, last: int) -> list[tuple[int, str]]:
-        return direct.rows(_SQUARE, (stream.topic, stream.kind, stream.real, first, last, _PROBED + 1))
+        return direct.rows(SQUARE, (stream.topic, stream.kind, stream.real, first, last, _PROBED + 1))
 
     return probe
 

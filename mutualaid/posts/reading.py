@@ -1,13 +1,13 @@
 """One page of the plaza, of one's own posts, the counters: what the doors and the pages both read."""
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from mutualaid.catalogue.snapshot import Catalogue
-from mutualaid.kit import cells, cursors
+from mutualaid.kit import cells, cursors, instants
 from mutualaid.kit.coordinates import to_wgs84
 from mutualaid.kit.ring import KeyRing
 from mutualaid.members.records import Member
@@ -20,9 +20,6 @@ from mutualaid.posts.records import Post
 from mutualaid.posts.streams import Found
 from mutualaid.posts.wire import OwnQuery, PlazaQuery, Stats
 from mutualaid.regions.rules import code_range
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +79,7 @@ async def _in_time(
         after = None
         if cursor is not None:
             rank, micros, post_id = cursors.decode(ring, bound, cursor, kinds=(int, int, str))
-            after = rank, _moment(micros), post_id
+            after = rank, instants.moment(micros), post_id
         return await plaza.urgent(session, filters, after=after, limit=limit)
     return await plaza.newest(session, filters, after=_after_time(ring, bound, cursor), limit=limit)
 
@@ -91,29 +88,21 @@ def _after_time(ring: KeyRing, bound: str, cursor: str | None) -> tuple[datetime
     if cursor is None:
         return None
     micros, post_id = cursors.decode(ring, bound, cursor, kinds=(int, str))
-    return _moment(micros), post_id
+    return instants.moment(micros), post_id
 
 
 def _after_distance(ring: KeyRing, bound: str, cursor: str | None) -> tuple[int, datetime, str] | None:
     if cursor is None:
         return None
     metres, micros, post_id = cursors.decode(ring, bound, cursor, kinds=(int, int, str))
-    return metres, _moment(micros), post_id
+    return metres, instants.moment(micros), post_id
 
 
 def _place_of(sort: Sort, metres: int | None, last: Found) -> list[str | int]:
-    place: list[str | int] = [_micros(last.created_at), last.post_id]
+    place: list[str | int] = [instants.micros(last.created_at), last.post_id]
     if sort == "distance":
         return [metres or 0, *place]
     return [last.rank, *place] if sort == "urgent" else place
-
-
-def _micros(moment: datetime) -> int:
-    return (moment - _EPOCH) // _MICROSECOND
-
-
-def _moment(micros: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=micros)
 
 
 async def read_own(session: AsyncSession, ring: KeyRing, query: OwnQuery, member_id: str) -> Page:
@@ -124,7 +113,7 @@ async def read_own(session: AsyncSession, ring: KeyRing, query: OwnQuery, member
     if len(found) <= query.limit:
         return Page(shown, None)
     last = shown[-1][1]
-    return Page(shown, cursors.encode(ring, bound, [_micros(last.created_at), last.id]))
+    return Page(shown, cursors.encode(ring, bound, [instants.micros(last.created_at), last.id]))
 
 
 async def read_stats(session: AsyncSession, now: datetime) -> Stats:
