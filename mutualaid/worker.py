@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from datetime import date, timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -30,7 +30,7 @@ class Worker:
         self._running: set[asyncio.Task[bool]] = set()
         self._done: list[outbox.Claim] = []
         self._sealed = -_SEALED_EVERY_S
-        self._planned: date | None = None
+        self._planned: datetime | None = None
 
     def wake(self) -> None:
         """Look for work now (the outbox's bell); without it the worker looks every `POLL_S` seconds."""
@@ -78,7 +78,7 @@ class Worker:
         return len(started)
 
     async def _start_due(self, most: int) -> list[asyncio.Task[bool]]:
-        await self._plan_the_day()
+        await self._plan()
         claims = await outbox.claim(self._services.database, most=most) if most > 0 else []
         return [self._start(claim) for claim in claims]
 
@@ -110,14 +110,16 @@ class Worker:
             self._sealed = now
             await audit.seal(self._services.database, self._services.ring, self._services.settings.audit_heads)
 
-    async def _plan_the_day(self) -> None:
-        """The day's sweeps are one job, whichever worker writes it first; each start of a worker may repeat them."""
+    async def _plan(self) -> None:
+        """The hour's and the day's work are one job each, whichever worker writes it; each start may repeat them."""
         now = clock.now()
-        if (day := clock.today(now)) == self._planned:
+        if (hour := now.replace(minute=0, second=0, microsecond=0)) == self._planned:
             return
+        day = clock.today(now)
         async with self._services.database.transaction() as session:
             await outbox.enqueue(session, "house.daily", {"day": day.isoformat()}, at=now, key=f"house.daily:{day}")
-        self._planned = day
+            await outbox.enqueue(session, "house.hourly", {}, at=now, key=f"house.hourly:{hour.isoformat()}")
+        self._planned = hour
 
 
 async def run_job(services: Services, claim: outbox.Claim) -> bool:

@@ -25,6 +25,7 @@ from mutualaid.members import blocks, needs
 from mutualaid.members import store as members
 from mutualaid.members.errors import Suspended
 from mutualaid.members.records import Member, Principal, Status
+from mutualaid.posts import store as posts
 from mutualaid.posts.errors import OwnPost
 from mutualaid.posts.records import Post
 from mutualaid.providers.numbers import Caps
@@ -147,6 +148,7 @@ async def ask(
         now=now,
     )
     await session.flush()
+    await posts.count_contact(session, ground.post_id)
     news.note(session, lease, "contact.asked", actor=asker.id, now=now)
     if lease.channel == "words":
         grant_words(session, lease, now=now)

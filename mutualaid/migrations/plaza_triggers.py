@@ -11,7 +11,8 @@ CREATE VIEW plaza_standing AS
 SELECT DISTINCT p.id AS post_id, CASE WHEN w.whole = 1 THEN '' ELSE l.item END AS topic, p.kind AS kind,
        CAST(CASE WHEN m.real_name = 'none' THEN 0 ELSE 1 END AS SMALLINT) AS "real",
        p.cell AS cell, p.region AS region, p.spot AS spot,
-       CASE WHEN p.urgency = 'urgent' THEN 0 ELSE 1 END AS rank, p.created_at AS created_at, p.until AS until
+       CASE WHEN p.urgency = 'urgent' THEN 0 ELSE 10000 END + (3 - p.waiting) * 1000
+       + CASE WHEN p.contacted > 999 THEN 999 ELSE p.contacted END AS rank, p.created_at AS created_at, p.until AS until
 FROM posts p
 JOIN members m ON m.id = p.author_id
 JOIN post_lines l ON l.post_id = p.id
@@ -27,7 +28,7 @@ _FOLLOW: Final = f"""
   INSERT INTO plaza_cells ({_CELL}) SELECT {_CELL} FROM plaza_standing WHERE post_id {{which}} ORDER BY topic
     ON CONFLICT DO NOTHING;
 """  # noqa: S608 — names of ours
-_OF_POST: Final = "state, kind, cell, region, urgency, created_at, until"
+_OF_POST: Final = "state, kind, cell, region, urgency, waiting, contacted, created_at, until"
 _OF_LINE: Final = "item, remaining, held"
 _OF_MEMBER: Final = "status, real_name"
 _WAS_OR_IS_OPEN: Final = "WHEN (OLD.state = 'open' OR NEW.state = 'open')"

@@ -54,7 +54,7 @@ async def newest(
 async def urgent(
     session: AsyncSession, filters: Filters, *, after: tuple[int, datetime, str] | None, limit: int
 ) -> list[Found]:
-    """By rank (0 for an urgent post, 1 for another), then as `newest`."""
+    """By `rules.urgent_rank`, then as `newest`."""
     return await _in_time(session, filters, "rank", after=after, limit=limit)
 
 

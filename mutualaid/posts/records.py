@@ -2,13 +2,14 @@
 
 A row guards its own states: the public verbs go through one private gate. Quantities: `quantity` is what was posted,
 `remaining` falls when a handover is completed, `held` is what agreed matches have reserved; always
-0 ≤ held ≤ remaining ≤ quantity, which the database checks too.
+0 ≤ held ≤ remaining ≤ quantity, which the database checks too. `waiting` and `contacted` are what the plaza's urgent order
+is made of: see `rules.urgent_rank`.
 """
 
 from datetime import date, datetime
 from typing import Any, Literal
 
-from sqlalchemy import JSON, CheckConstraint, Date, ForeignKey, Index, LargeBinary, String
+from sqlalchemy import JSON, CheckConstraint, Date, ForeignKey, Index, LargeBinary, SmallInteger, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from mutualaid.kit.database import Base, Instant
@@ -54,6 +55,8 @@ class Post(Base):
     created_at: Mapped[datetime] = mapped_column(Instant)
     confirmed_at: Mapped[datetime] = mapped_column(Instant)
     until: Mapped[datetime] = mapped_column(Instant)
+    waiting: Mapped[int] = mapped_column(SmallInteger, default=0)
+    contacted: Mapped[int] = mapped_column(default=0)
     ended_at: Mapped[datetime | None] = mapped_column(Instant)
     outcome: Mapped[Outcome | None] = mapped_column(String(16))
 
@@ -64,6 +67,7 @@ class Post(Base):
     __table_args__ = (
         Index("ix_posts_cell", "state", "kind", "cell"),
         Index("ix_posts_ended", "state", "ended_at"),
+        Index("ix_posts_waiting", "state", "waiting", "created_at"),
     )
 
     @property

@@ -23,6 +23,7 @@ STAYS_MOST = timedelta(days=14)
 URGENT_PAUSE = timedelta(days=7)
 REPORTERS_THAT_HIDE = 3
 EXPIRY_WARNED = timedelta(hours=6)
+WAITS = (timedelta(hours=6), timedelta(hours=24), timedelta(hours=48))  # a post open so long is in bucket 1, 2, 3
 AGREED_DEFERS_EXPIRY = timedelta(hours=24)
 HIDDEN_STILL_ROUTES = timedelta(hours=24)
 
@@ -138,3 +139,12 @@ def window_errors(windows: Sequence[Window | None] | None, *, now: datetime) -> 
             yield FieldError(f"available.{n}.to", "window_backwards", N_("This ends before it begins."))
         elif window.end <= now:
             yield FieldError(f"available.{n}.to", "until_past", N_("This time has already passed."))
+
+
+def urgent_rank(urgency: Urgency, waiting: int, contacted: int) -> int:
+    """The urgent order of the plaza, the lowest first: urgency, then how long it has waited, then how little it was noticed.
+
+    `waiting`: the bucket of `WAITS` it has reached; `contacted`: how often somebody asked to be in touch about it. The same
+    formula stands in the view `plaza_standing`.
+    """
+    return (0 if urgency == "urgent" else 10_000) + (len(WAITS) - waiting) * 1_000 + min(contacted, 999)

@@ -73,3 +73,9 @@ async def reporters(session: AsyncSession, post_id: str) -> int:
 async def forget_words(session: AsyncSession, author_id: str) -> None:
     """The author has left for good: the words of their posts, readable by design, go too."""
     await session.execute(update(Post).where(Post.author_id == author_id).values(note=""))
+
+
+async def count_contact(session: AsyncSession, post_id: str) -> None:
+    """One more member has asked to be in touch about this post."""
+    noticed = update(Post).where(Post.id == post_id).values(contacted=Post.contacted + 1)
+    await session.execute(noticed.execution_options(synchronize_session=False))

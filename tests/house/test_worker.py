@@ -28,7 +28,7 @@ def dialect() -> str:
 @pytest.fixture
 def do(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Do], None]:
     """`do("a", function)`: for this test a job of that name is done by the function."""
-    jobs: dict[str, Any] = {"house.daily": ()}
+    jobs: dict[str, Any] = {"house.daily": (), "house.hourly": ()}
     monkeypatch.setattr(handlers, "JOBS", jobs)
 
     def add(name: str, function: Do) -> None:
@@ -240,14 +240,20 @@ async def test_stopping_waits_for_the_jobs_under_way(
     assert await left(services) == {}
 
 
-async def test_the_days_sweeps_are_one_job_a_day(services: Services, clock: Clock) -> None:
+async def test_the_hours_and_the_days_work_are_one_job_each(services: Services, clock: Clock) -> None:
     workers = [Worker(services) for _ in range(3)]
     for each in workers:
-        await each._plan_the_day()
+        await each._plan()
+    assert sorted(await left(services)) == ["house.daily", "house.hourly"]
 
-    assert list(await left(services)) == ["house.daily"]
     clock.advance(days=1)
-    await workers[0]._plan_the_day()
+    await workers[0]._plan()
+
     async with services.database.reading() as session:
         keys = list(await session.scalars(select(Job.key).order_by(Job.key)))
-    assert keys == ["house.daily:2023-01-07", "house.daily:2023-01-08"]
+    assert keys == [
+        "house.daily:2023-01-07",
+        "house.daily:2023-01-08",
+        "house.hourly:2023-01-07T12:00:00+00:00",
+        "house.hourly:2023-01-08T12:00:00+00:00",
+    ]

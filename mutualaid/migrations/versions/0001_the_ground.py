@@ -403,6 +403,8 @@ def upgrade() -> None:
         sa.Column("created_at", Instant(), nullable=False),
         sa.Column("confirmed_at", Instant(), nullable=False),
         sa.Column("until", Instant(), nullable=False),
+        sa.Column("waiting", sa.SmallInteger(), nullable=False),
+        sa.Column("contacted", sa.Integer(), nullable=False),
         sa.Column("ended_at", Instant(), nullable=True),
         sa.Column("outcome", sa.String(length=16), nullable=True),
         sa.ForeignKeyConstraint(["author_id"], ["members.id"], name=op.f("fk_posts_author_id")),
@@ -412,6 +414,7 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_posts_author_id"), ["author_id"], unique=False)
         batch_op.create_index("ix_posts_cell", ["state", "kind", "cell"], unique=False)
         batch_op.create_index("ix_posts_ended", ["state", "ended_at"], unique=False)
+        batch_op.create_index("ix_posts_waiting", ["state", "waiting", "created_at"], unique=False)
 
     op.create_table(
         "sessions",
@@ -752,6 +755,7 @@ def downgrade() -> None:
 
     op.drop_table("sessions")
     with op.batch_alter_table("posts", schema=None) as batch_op:
+        batch_op.drop_index("ix_posts_waiting")
         batch_op.drop_index("ix_posts_ended")
         batch_op.drop_index("ix_posts_cell")
         batch_op.drop_index(batch_op.f("ix_posts_author_id"))
