@@ -121,6 +121,37 @@ async def test_a_claim_takes_no_more_than_it_asked_for(database: Database, clock
     assert [len(await outbox.claim(database, most=3)) for _ in range(4)] == [3, 3, 1, 0]
 
 
+async def test_promises_come_first_and_a_quarter_is_kept_for_what_is_sought(database: Database, clock: Clock) -> None:
+    async with database.transaction() as session:
+        for n in range(9):
+            await outbox.enqueue(session, f"sought{n}", {}, at=clock.now, lane=outbox.SEEKING)
+    await enqueue(database, clock, *"abcdefg")
+
+    taken = [sorted(claim.name for claim in await outbox.claim(database, most=8)) for _ in range(3)]
+
+    assert [sum(name.startswith("sought") for name in names) for names in taken] == [2, 7, 0]
+    assert [len(names) for names in taken] == [8, 8, 0]
+
+
+async def test_what_is_wished_for_again_while_it_is_run_is_run_once_more(database: Database, clock: Clock) -> None:
+    async def wish() -> None:
+        async with database.transaction() as session:
+            await outbox.enqueue(session, "look", {}, at=clock.now, key="look", again=True)
+
+    await wish()
+    await wish()
+    [first] = await outbox.claim(database)
+    clock.advance(seconds=1)
+    await wish()
+    assert await outbox.claim(database) == []  # it is being run
+
+    assert await outbox.finish(database, first)
+
+    [second] = await outbox.claim(database)
+    assert await outbox.finish(database, second)
+    assert await jobs(database) == []
+
+
 async def test_many_claimers_at_once_get_each_job_exactly_once(database: Database, clock: Clock) -> None:
     # given
     names = [f"job{n}" for n in range(90)]
