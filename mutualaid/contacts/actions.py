@@ -22,7 +22,7 @@ from mutualaid.posts.rules import ReportReason
 async def extend(session: AsyncSession, lease_id: str, *, by: str, now: datetime) -> Lease:
     """A day more, at most three times; by the clock of the database, in the statement."""
     lease = await store.get_own(session, lease_id, by, locking=True)
-    _still_granted(lease, now)
+    await _still_granted(session, lease, now)
     if lease.extensions >= rules.EXTENSIONS:
         raise ExtensionsUsed
     until = lease.expires_at + rules.EXTENSION
@@ -44,7 +44,9 @@ async def extend(session: AsyncSession, lease_id: str, *, by: str, now: datetime
     return moved
 
 
-def _still_granted(lease: Lease, now: datetime) -> None:
+async def _still_granted(session: AsyncSession, lease: Lease, now: datetime) -> None:
+    if lease.state in rules.LIVE and await store.posts_over(session, [lease]):
+        raise ContactEnded
     state = rules.shown_state(lease.state, lease.expires_at, now)
     if state == "asked":
         raise ContactNotReady
@@ -97,7 +99,7 @@ async def report(
 async def say(session: AsyncSession, lease_id: str, text: str, *, by: str, key: DataKey, now: datetime) -> Message:
     """In-app words, while the contact lasts. What is kept is scrubbed, and sealed under the author's key."""
     lease = await store.get_own(session, lease_id, by, locking=True)
-    _still_granted(lease, now)
+    await _still_granted(session, lease, now)
     if await blocks.between(session, *lease.parties()):
         raise ContactEnded
     cleaned = scrubbing.scrub(text)

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from mutualaid.contacts import store
 from mutualaid.contacts.records import Lease, Message
+from mutualaid.contacts.rules import LIVE
 from mutualaid.contacts.wire import (
     CallList,
     CallView,
@@ -48,9 +49,15 @@ async def contacts(
     session: AsyncSession, leases: Sequence[Lease], *, reader: str, caller: str | None, now: datetime
 ) -> list[ContactView]:
     names = await store.display_names(session, (lease.counterpart(reader) for lease in leases))
+    over = await store.posts_over(session, (lease for lease in leases if lease.state in LIVE))
     return [
         ContactView.of(
-            lease, reader=reader, caller=caller, counterpart=names.get(lease.counterpart(reader), ""), now=now
+            lease,
+            reader=reader,
+            caller=caller,
+            counterpart=names.get(lease.counterpart(reader), ""),
+            over=over.get(lease.post_id) or over.get(lease.other_post_id or ""),
+            now=now,
         )
         for lease in leases
     ]

@@ -12,6 +12,7 @@ from mutualaid.contacts.rules import LIVE
 from mutualaid.kit.clock import sql_now
 from mutualaid.kit.errors import NotFound
 from mutualaid.members.records import Member
+from mutualaid.posts.records import Post
 
 
 def live() -> ColumnElement[bool]:
@@ -70,6 +71,15 @@ async def live_asked_by(session: AsyncSession, member_id: str) -> int:
     """How many contacts this member has asked for, matches not counted."""
     own = (live(), Lease.asker_id == member_id, Lease.match_id.is_(None))
     return await session.scalar(select(func.count()).select_from(Lease).where(*own)) or 0
+
+
+async def posts_over(session: AsyncSession, leases: Iterable[Lease]) -> dict[str, datetime]:
+    """When the posts of these leases ended, those of them that have: a lease outlives its post by nothing that is seen."""
+    ids = {post_id for lease in leases for post_id in (lease.post_id, lease.other_post_id) if post_id is not None}
+    if not ids:
+        return {}
+    rows = await session.execute(select(Post.id, Post.ended_at).where(Post.id.in_(ids), Post.ended_at.is_not(None)))
+    return {post_id: ended_at for post_id, ended_at in rows if ended_at is not None}
 
 
 async def still_bound(session: AsyncSession, lease: Lease) -> Sequence[Lease]:

@@ -81,9 +81,25 @@ class ContactView(View):
     code: str | None = Field(description="why it failed")
 
     @classmethod
-    def of(cls, lease: Lease, *, reader: str, caller: str | None, counterpart: str, now: datetime) -> "ContactView":
+    def of(
+        cls,
+        lease: Lease,
+        *,
+        reader: str,
+        caller: str | None,
+        counterpart: str,
+        over: datetime | None,
+        now: datetime,
+    ) -> "ContactView":
+        """`over`: when a post of the contact ended, though the worker may not have written the contact's end yet."""
+        live = lease.state in rules.LIVE
         state = rules.shown_state(lease.state, lease.expires_at, now)
-        lapsed = state != lease.state
+        reason = lease.because and rules.told_because(lease.because)
+        ended_at = lease.ended_at
+        if live and over is not None:
+            state, reason, ended_at = "released", "post_ended", over
+        elif state != lease.state:
+            reason, ended_at = "expired", lease.expires_at
         return cls(
             id=lease.id,
             state=state,
@@ -98,8 +114,8 @@ class ContactView(View):
             counterpart=counterpart,
             extensions_left=rules.EXTENSIONS - lease.extensions if state == "granted" else 0,
             created_at=lease.asked_at,
-            ended_at=lease.expires_at if lapsed else lease.ended_at,
-            reason="expired" if lapsed else lease.because and rules.told_because(lease.because),
+            ended_at=ended_at,
+            reason=reason,
             code=lease.failed,
         )
 
