@@ -142,5 +142,5 @@ _LONG = (
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The long files begin first: two processes share them out by the file, and neither shall wait for the other's."""
+    """The long files begin first: processes share them out by the file, and none shall wait for another's."""
     items.sort(key=lambda item: next((n for n, part in enumerate(_LONG) if part in str(item.path)), len(_LONG)))

@@ -130,11 +130,19 @@ def answer(view: BaseModel | None, status: int = 200, *, headers: dict[str, str]
 
 
 async def replay(request: Request) -> None:
-    """Raise `Replayed` for a deed that this request's key did before: also where by now it would be refused."""
+    """Raise `Replayed` for a deed that this request's key did before: also where by now it would be refused.
+
+    Not for a 202, which is not the last word on a deed: its handler waits for that.
+    """
     await _body(request)
-    if (once := await _once(request)) is not None:
+    if (once := await _once(request)) is None:
+        return
+    try:
         async with request.state.services.database.reading() as session:
             await idempotency.look(session, once, keys=request.state.services.keys)
+    except idempotency.Replayed as before:
+        if before.response.status_code != 202:
+            raise
 
 
 async def _once(request: Request) -> idempotency.Once | None:
