@@ -85,7 +85,7 @@ async def test_two_people_come_from_the_landing_to_solved(
     await neighbour.press("已交接")
     await neighbour.sees("已交接")
     await mother.open("/me/notices")
-    await mother.sees("交接")
+    await mother.waits_for(mother.page.locator("main li").filter(has_text="交接").first)
     await mother.open(need)
     await mother.follow("已解决")
     await mother.tick("outcome", "through_platform")
