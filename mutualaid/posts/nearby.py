@@ -23,12 +23,12 @@ from mutualaid.posts.streams import Stream
 
 metres = kit_cells.between_m
 
-_PROBED: Final = 32  # cells that a square may hold before it is split
+PROBED: Final = 32  # cells that a square may hold before it is split
 _START_LEVEL: Final = 12  # of the square round the viewer: about 5 by 10 km
 _FIRST_ASKED: Final = 48
 _SLACK_M: Final = 2  # between PostgreSQL's floating order and whole metres
 
-_Probe = Callable[[int, int], list[tuple[int, str]]]
+Probe = Callable[[int, int], list[tuple[int, str]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,15 +104,15 @@ SQUARE: Final = """SELECT spot, cell FROM plaza_cells
     WHERE topic = ? AND kind = ? AND "real" = ? AND spot BETWEEN ? AND ? ORDER BY spot LIMIT ?"""
 
 
-def _probe(direct: Direct, stream: Stream) -> _Probe:
+def _probe(direct: Direct, stream: Stream) -> Probe:
     def probe(first: int, last: int) -> list[tuple[int, str]]:
-        return direct.rows(SQUARE, (stream.topic, stream.kind, stream.real, first, last, _PROBED + 1))
+        return direct.rows(SQUARE, (stream.topic, stream.kind, stream.real, first, last, PROBED + 1))
 
     return probe
 
 
-def best_first(probes: Sequence[_Probe], viewer: str) -> Iterator[Near]:
-    """Cells by distance. `probes`: one for each stream, (first key, last key) → its cells there, at most `_PROBED` + 1.
+def best_first(probes: Sequence[Probe], viewer: str) -> Iterator[Near]:
+    """Cells by distance. `probes`: one for each stream, (first key, last key) → its cells there, at most `PROBED` + 1.
 
     A square is opened when nothing nearer is left; one that holds more cells than a probe tells is split in four. The
     search begins with a small square round the viewer and everything beside it, level by level up to the globe.
@@ -140,7 +140,7 @@ def best_first(probes: Sequence[_Probe], viewer: str) -> Iterator[Near]:
             yield Near(away, stream, cell)
             continue
         found = probes[stream](*spots.square(first, opened))
-        if len(found) > _PROBED and opened < spots.LEVELS:
+        if len(found) > PROBED and opened < spots.LEVELS:
             for child in spots.children(first, opened):
                 push(stream, child, opened + 1)
             continue

@@ -19,9 +19,9 @@ def test_the_demo_ends_with_a_city_where_nothing_was_promised_twice(instance: In
             "--url",
             instance.url,
             "--members",
-            "8",
+            "12",
             "--posts",
-            "25",
+            "40",
             "--short",
             "0",
         ],
@@ -35,7 +35,7 @@ def test_the_demo_ends_with_a_city_where_nothing_was_promised_twice(instance: In
 
     city = {name: int(number) for name, number in ROW.findall(done.stdout)}
     assert city["over-allotted lines"] == 0 and city["leases on ended posts"] == 0
-    assert city["members"] == 12 and city["posted"] >= 22
+    assert city["members"] == 16 and city["posted"] >= 36
     assert city["proposed or pledged"] > 0 and city["numbers issued"] > 0
     for login in ("13800000001", "13800000002", "13800000003", "13800000004"):
         assert login in done.stdout

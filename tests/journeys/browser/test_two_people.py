@@ -11,16 +11,17 @@ WITHOUT_SCRIPT = {**PHONE, "java_script_enabled": False}
 
 
 @pytest.mark.parametrize(
-    ("device", "item", "name"),
+    ("hers", "his", "item", "name"),
     [
-        pytest.param(DESK, "ibuprofen", "布洛芬", id="desk"),
-        pytest.param(WITHOUT_SCRIPT, "smectite", "蒙脱石散", id="phone-without-script"),
+        pytest.param(DESK, PHONE, "ibuprofen", "布洛芬", id="desk-and-phone"),
+        pytest.param(PHONE, WITHOUT_SCRIPT, "smectite", "蒙脱石散", id="phone-and-phone-without-script"),
+        pytest.param(WITHOUT_SCRIPT, DESK, "paracetamol-tablet", "对乙酰氨基酚", id="phone-without-script-and-desk"),
     ],
 )
 async def test_two_people_come_from_the_landing_to_solved(
-    newcomer: Newcomer, device: dict[str, Any], item: str, name: str
+    newcomer: Newcomer, hers: dict[str, Any], his: dict[str, Any], item: str, name: str
 ) -> None:
-    mother, neighbour = await newcomer(device), await newcomer(device)
+    mother, neighbour = await newcomer(hers), await newcomer(his)
 
     # she comes to the landing, and is led through what is needed once to the form
     await mother.open("/")
