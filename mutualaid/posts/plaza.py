@@ -6,7 +6,7 @@ ever scanned or sorted as a whole. Every order is a keyset order, its ties broke
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice, product
 from operator import attrgetter
@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from mutualaid.posts import nearby, streams
 from mutualaid.posts.plaza_records import ANYTHING
 from mutualaid.posts.rules import Kind
-from mutualaid.posts.streams import Found, Stream
+from mutualaid.posts.streams import Found, Part, Stream
 from mutualaid.regions.records import RegionRow
 
 _CELLS_MERGED = 1_000  # more cells than these within a radius are not read one by one: the order is walked instead
@@ -48,39 +48,24 @@ async def newest(
     session: AsyncSession, filters: Filters, *, after: tuple[datetime, str] | None, limit: int
 ) -> list[Found]:
     """`created_at` descending, then id."""
-    return await _in_time(session, filters, "newest", after=(0, *after) if after else None, limit=limit)
+    return await _in_time(session, filters, Part("newest", (0, *after) if after else None, limit))
 
 
 async def urgent(
     session: AsyncSession, filters: Filters, *, after: tuple[int, datetime, str] | None, limit: int
 ) -> list[Found]:
     """By `rules.urgent_rank`, then as `newest`."""
-    return await _in_time(session, filters, "rank", after=after, limit=limit)
+    return await _in_time(session, filters, Part("rank", after, limit))
 
 
-async def _in_time(
-    session: AsyncSession,
-    filters: Filters,
-    order: streams.Order,
-    *,
-    after: tuple[int, datetime, str] | None,
-    limit: int,
-) -> list[Found]:
+async def _in_time(session: AsyncSession, filters: Filters, part: Part) -> list[Found]:
     chosen = filters.streams()
-    if filters.within is None:
-        if filters.region is None:
-            return await streams.first(session, chosen, order, after=after, limit=limit)
-        placed = [each.at(region=code) for code in await _regions(session, *filters.region) for each in chosen]
-        return await streams.first(session, placed, order, after=after, limit=limit)
-    viewer, metres = filters.within
-    near = [
-        cell
-        async for cell in nearby.cells(session, chosen, viewer, filters.region, most=_CELLS_MERGED, within_m=metres)
-    ]
-    if len(near) <= _CELLS_MERGED:
-        placed = [chosen[cell.stream].at(cell=cell.cell, region=filters.region) for cell in near]
-        return await streams.first(session, placed, order, after=after, limit=limit)
-    return await _walked(session, filters, order, after=after, limit=limit)
+    if filters.within is not None:
+        return await _within(session, filters, *filters.within, part)
+    if filters.region is not None:
+        codes = await _regions(session, *filters.region)
+        chosen = [each.at(region=code) for code in codes for each in chosen]
+    return await streams.first(session, chosen, part)
 
 
 async def _regions(session: AsyncSession, lowest: str, highest: str) -> Sequence[str]:
@@ -88,26 +73,28 @@ async def _regions(session: AsyncSession, lowest: str, highest: str) -> Sequence
     return (await session.scalars(query)).all()
 
 
-async def _walked(
-    session: AsyncSession,
-    filters: Filters,
-    order: streams.Order,
-    *,
-    after: tuple[int, datetime, str] | None,
-    limit: int,
-) -> list[Found]:
-    """A radius over much of the country: what lies outside it is passed over, page by page of the order itself."""
-    assert filters.within is not None
-    viewer, metres = filters.within
-    everywhere = Filters(filters.kind, filters.items, filters.region, filters.real_name)
+async def _within(session: AsyncSession, filters: Filters, viewer: str, metres: int, part: Part) -> list[Found]:
+    """The cells of a small radius are read one by one; over much of the country the order itself is walked."""
+    chosen = filters.streams()
+    cells = nearby.cells(session, chosen, viewer, filters.region, most=_CELLS_MERGED, within_m=metres)
+    near = [cell async for cell in cells]
+    if len(near) <= _CELLS_MERGED:
+        placed = [chosen[cell.stream].at(cell=cell.cell, region=filters.region) for cell in near]
+        return await streams.first(session, placed, part)
+    return await _walked(session, replace(filters, within=None), viewer, metres, part)
+
+
+async def _walked(session: AsyncSession, filters: Filters, viewer: str, metres: int, part: Part) -> list[Found]:
+    """What lies outside the radius is passed over, page by page of the order."""
     found: list[Found] = []
-    while len(found) < limit:
-        page = await _in_time(session, everywhere, order, after=after, limit=_WALKED_AT_ONCE)
+    after = part.after
+    while len(found) < part.limit:
+        page = await _in_time(session, filters, Part(part.order, after, _WALKED_AT_ONCE))
         found += (one for one in page if nearby.metres(viewer, one.cell) <= metres)
         if len(page) < _WALKED_AT_ONCE:
             break
         after = (page[-1].rank, page[-1].created_at, page[-1].post_id)
-    return found[:limit]
+    return found[: part.limit]
 
 
 async def nearest(
@@ -152,7 +139,7 @@ async def _of_cells(
     metres = {one.cell: one.metres for one in near}
     placed = [chosen[one.stream].at(cell=one.cell, region=filters.region) for one in near]
     bound = (0, *after[1:]) if after else None
-    entries = await streams.each_first(session, placed, "newest", after=bound, limit=limit)
+    entries = await streams.each_first(session, placed, Part("newest", bound, limit))
     ordered = sorted(entries, key=attrgetter("post_id"))
     ordered.sort(key=attrgetter("created_at"), reverse=True)
     ordered.sort(key=lambda one: metres[one.cell])

@@ -61,52 +61,50 @@ class Found:
     created_at: datetime
 
 
-async def first(
-    session: AsyncSession,
-    streams: Sequence[Stream],
-    order: Order,
-    *,
-    after: tuple[int, datetime, str] | None,
-    limit: int,
-) -> list[Found]:
-    """The first `limit` posts of all streams together, each once."""
-    return await _read(session, streams, order, after=after, limit=limit, merged=True)
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Which part of an order: the first `limit` behind the place `after` (rank, moment, id); `newest` ignores the rank."""
+
+    order: Order
+    after: tuple[int, datetime, str] | None
+    limit: int
+
+    def bounds(self) -> dict[str, Any]:
+        """As parameters of a statement."""
+        found: dict[str, Any] = {"most": self.limit, "now": clock.file_time()}
+        if self.after is not None:
+            rank, created, post_id = self.after
+            found |= {"created": created, "post": post_id} | ({"rank": rank} if self.order == "rank" else {})
+        return found
+
+
+async def first(session: AsyncSession, streams: Sequence[Stream], part: Part) -> list[Found]:
+    """This part of all streams together, each post once."""
+    found = await each_first(session, streams, part, merged=True)
+    once = sorted(set(found), key=attrgetter("post_id"))
+    once.sort(key=attrgetter("created_at"), reverse=True)
+    if part.order == "rank":
+        once.sort(key=attrgetter("rank"))
+    return once[: part.limit]
 
 
 async def each_first(
-    session: AsyncSession,
-    streams: Sequence[Stream],
-    order: Order,
-    *,
-    after: tuple[int, datetime, str] | None,
-    limit: int,
+    session: AsyncSession, streams: Sequence[Stream], part: Part, *, merged: bool = False
 ) -> list[Found]:
-    """The first `limit` of each stream, in no order; a post of several streams several times."""
-    return await _read(session, streams, order, after=after, limit=limit, merged=False)
+    """This part of each stream, in no order; a post of several streams several times.
 
-
-async def _read(
-    session: AsyncSession,
-    streams: Sequence[Stream],
-    order: Order,
-    *,
-    after: tuple[int, datetime, str] | None,
-    limit: int,
-    merged: bool,
-) -> list[Found]:
-    if not streams or limit <= 0:
+    `merged`: what cannot be among the first of all streams together may be left out, which saves its way here.
+    """
+    if not streams or part.limit <= 0:
         return []
-    bounds: dict[str, Any] = {"most": limit, "now": clock.file_time()}
-    if streams[0].regions is not None:
-        bounds |= {"lowest": streams[0].regions[0], "highest": streams[0].regions[1]}
-    if after is not None:
-        bounds |= {"created": after[1], "post": after[2]} | ({"rank": after[0]} if order == "rank" else {})
-    if session.get_bind().dialect.name == "postgresql":
-        asked = bounds | {"streams": json.dumps([[s.topic, s.kind, s.real, s.cell or s.region or ""] for s in streams])}
-        statement = _lateral(order, _place(streams[0]), streams[0].regions is not None, after is not None, merged)
-        return [Found(*row) for row in await session.execute(statement, asked)]
-    found = await _one_by_one(session, streams, order, bounds)
-    return _first_of(found, order, limit) if merged else found
+    bounds, shape = part.bounds(), streams[0]
+    if shape.regions is not None:
+        bounds |= {"lowest": shape.regions[0], "highest": shape.regions[1]}
+    if session.get_bind().dialect.name != "postgresql":
+        return await _one_by_one(session, streams, part, bounds)
+    bounds["streams"] = json.dumps([[s.topic, s.kind, s.real, s.cell or s.region or ""] for s in streams])
+    statement = _lateral(part.order, _place(shape), shape.regions is not None, part.after is not None, merged)
+    return [Found(*row) for row in await session.execute(statement, bounds)]
 
 
 def _place(stream: Stream) -> str | None:
@@ -145,33 +143,19 @@ def _lateral(order: Order, place: str | None, ranged: bool, after: bool, merged:
 
 
 async def _one_by_one(
-    session: AsyncSession, streams: Sequence[Stream], order: Order, bounds: dict[str, Any]
+    session: AsyncSession, streams: Sequence[Stream], part: Part, bounds: dict[str, Any]
 ) -> list[Found]:
-    connection = await direct_of(session)
-    said = range_of_one(order, _place(streams[0]), streams[0].regions is not None, "created" in bounds)
+    connection, shape = await direct_of(session), streams[0]
+    said = range_of_one(part.order, _place(shape), shape.regions is not None, part.after is not None)
     asked = bounds | {name: micros(value) for name, value in bounds.items() if isinstance(value, datetime)}
     found = []
-    for stream in streams:
-        asked |= {
-            "topic": stream.topic,
-            "kind": stream.kind,
-            "real": stream.real,
-            "place": stream.cell or stream.region,
-        }
-        for post_id, cell, rank, created in connection.rows(said, asked):
-            found.append(Found(post_id, cell, rank, moment(created)))
+    for each in streams:
+        asked |= {"topic": each.topic, "kind": each.kind, "real": each.real, "place": each.cell or each.region}
+        rows = connection.rows(said, asked)
+        found += [Found(post_id, cell, rank, moment(created)) for post_id, cell, rank, created in rows]
     return found
 
 
 def range_of_one(order: Order, place: str | None, ranged: bool, after: bool) -> str:
     """SQLite's statement for one stream."""
     return _range(order, place, ranged, after, clock.NOW["sqlite"], (":topic", ":kind", ":real", ":place"))
-
-
-def _first_of(found: Sequence[Found], order: Order, limit: int) -> list[Found]:
-    """The first distinct ones of several streams together."""
-    once = sorted(set(found), key=attrgetter("post_id"))
-    once.sort(key=attrgetter("created_at"), reverse=True)
-    if order == "rank":
-        once.sort(key=attrgetter("rank"))
-    return once[:limit]

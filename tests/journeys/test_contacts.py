@@ -86,9 +86,15 @@ async def test_from_the_answer_that_ends_a_post_on_its_number_refuses(house: Hou
 
     assert await _code(house, helper.phone, contact["number"]) == (410, "lease_ended")
     assert await _code(house, needer.phone, contact["number"]) == (410, "lease_ended")
+    at_once = (await helper.get(f"/contacts/{contact['id']}")).json()
+    for deed, body in (("messages", {"text": "还在吗"}), ("extend", None)):
+        refused = await helper.post(f"/contacts/{contact['id']}/{deed}", body)
+        assert (refused.status_code, refused.json()["code"]) == (409, "contact_ended"), deed
     await house.work()
     ended = (await helper.get(f"/contacts/{contact['id']}")).json()
-    assert (ended["state"], ended["number"], ended["reason"]) == ("released", None, "post_ended")
+    for shown in (at_once, ended):
+        assert (shown["state"], shown["number"], shown["reason"]) == ("released", None, "post_ended")
+    assert [c["state"] for c in (await needer.get("/me/contacts")).json()["items"]] == ["released"]
     numbers = house.services.numbers
     assert isinstance(numbers, FakeNumbers) and await numbers.bound() == []
 
