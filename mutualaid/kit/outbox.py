@@ -52,6 +52,7 @@ class Job(Base):
     key: Mapped[str | None] = mapped_column(unique=True)
     lane: Mapped[int] = mapped_column(SmallInteger, default=PROMISED)
     due_at: Mapped[datetime] = mapped_column(Instant)
+    wishes: Mapped[int] = mapped_column(default=1)
     attempts: Mapped[int] = mapped_column(default=0)
     lease_token: Mapped[str | None]
     lease_until: Mapped[datetime | None] = mapped_column(Instant)
@@ -70,7 +71,7 @@ class Claim:
     payload: dict[str, str]
     attempts: int
     token: str
-    due_at: datetime
+    wishes: int
 
 
 async def enqueue(
@@ -87,11 +88,20 @@ async def enqueue(
 
     `again`: one that is being run at this moment is run once more afterwards, for what it may not have seen.
     """
-    row = {"id": new_id(), "name": name, "payload": payload, "key": key, "lane": lane, "due_at": at, "attempts": 0}
+    row = {
+        "id": new_id(),
+        "name": name,
+        "payload": payload,
+        "key": key,
+        "lane": lane,
+        "due_at": at,
+        "wishes": 1,
+        "attempts": 0,
+    }
     insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
     written = insert(Job).values(row)
     if again:
-        anew = {"due_at": written.excluded.due_at, "attempts": 0, "parked_at": None}
+        anew = {"wishes": Job.wishes + 1, "due_at": written.excluded.due_at, "attempts": 0, "parked_at": None}
         await session.execute(written.on_conflict_do_update(index_elements=["key"], set_=anew))
     else:
         await session.execute(written.on_conflict_do_nothing(index_elements=["key"]))
@@ -135,11 +145,11 @@ async def _claim_in(session: AsyncSession, lane: int, token: str, *, most: int, 
             parked_at=case((Job.attempts >= MOST_ATTEMPTS, literal(now, Instant()))),
             last_error=case((Job.attempts >= MOST_ATTEMPTS, LAPSED), else_=Job.last_error),
         )
-        .returning(Job.id, Job.name, Job.payload, Job.attempts, Job.due_at)
+        .returning(Job.id, Job.name, Job.payload, Job.attempts, Job.wishes, Job.due_at)
         .execution_options(synchronize_session=False)
     )
     ordered = sorted(rows, key=lambda row: (row.due_at, row.id))
-    return [Claim(row.id, row.name, row.payload, row.attempts, token, row.due_at) for row in ordered]
+    return [Claim(row.id, row.name, row.payload, row.attempts, token, row.wishes) for row in ordered]
 
 
 def _claimable(now: datetime, lane: int) -> Select[str]:
@@ -164,7 +174,7 @@ async def finish_all(database: Database, claims: Sequence[Claim]) -> int:
     How many were still under their leases.
     """
     leased = or_(*(_under_lease(claim) for claim in claims))
-    as_it_was = or_(*(and_(_under_lease(claim), Job.due_at == claim.due_at) for claim in claims))
+    as_it_was = or_(*(and_(_under_lease(claim), Job.wishes == claim.wishes) for claim in claims))
     async with database.transaction() as session:
         gone = (await session.scalars(delete(Job).where(as_it_was).returning(Job.id))).all()
         if len(gone) == len(claims):

@@ -4,6 +4,7 @@ PostgreSQL reads all streams in one statement, each in a lateral join. SQLite, w
 asked for one after the other. The texts are made once for each shape of question.
 """
 
+import asyncio
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -30,6 +31,7 @@ _AFTER: Final[dict[Order, str]] = {
     "rank": """x.rank >= :rank AND (x.rank > :rank OR x.created_at < :created
                OR (x.created_at = :created AND x.post_id > :post))""",
 }
+_AT_A_STRETCH: Final = 200  # streams that SQLite is asked for before other requests have their turn
 _SHOWN: Final = "post_id, cell, rank, created_at"
 
 
@@ -149,7 +151,9 @@ async def _one_by_one(
     said = range_of_one(part.order, _place(shape), shape.regions is not None, part.after is not None)
     asked = bounds | {name: micros(value) for name, value in bounds.items() if isinstance(value, datetime)}
     found = []
-    for each in streams:
+    for n, each in enumerate(streams, start=1):
+        if n % _AT_A_STRETCH == 0:
+            await asyncio.sleep(0)  # a group of items all over a province is thousands of streams
         asked |= {"topic": each.topic, "kind": each.kind, "real": each.real, "place": each.cell or each.region}
         rows = connection.rows(said, asked)
         found += [Found(post_id, cell, rank, moment(created)) for post_id, cell, rank, created in rows]

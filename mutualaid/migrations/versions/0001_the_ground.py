@@ -132,6 +132,7 @@ def upgrade() -> None:
         sa.Column("key", sa.String(), nullable=True),
         sa.Column("lane", sa.SmallInteger(), nullable=False),
         sa.Column("due_at", Instant(), nullable=False),
+        sa.Column("wishes", sa.Integer(), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("lease_token", sa.String(), nullable=True),
         sa.Column("lease_until", Instant(), nullable=True),
