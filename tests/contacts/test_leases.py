@@ -12,26 +12,20 @@ from mutualaid.contacts.errors import (
     ContactNotOffered,
     ContactNotReady,
     ExtensionsUsed,
-    NumbersExhausted,
 )
 from mutualaid.contacts.records import Lease
 from mutualaid.kit import clock as kit_clock
 from mutualaid.members import blocks, consents
 from mutualaid.members.errors import Suspended
-from mutualaid.members.records import Member, Principal
-from mutualaid.providers.numbers.fake import FakeNumbers
+from mutualaid.members.records import Member
 from mutualaid.services import Services
+from tests.contacts.pairs import a_pair
 from tests.contacts.town import Town, check, principal
 from tests.moments import Clock
 
 
-async def _pair(town: Town) -> tuple[Principal, Principal, str]:
-    asker, owner = await town.member(), await town.member()
-    return asker, owner, await town.post(owner)
-
-
 async def test_a_call_is_granted_with_two_seats_an_audit_row_each_and_word_to_both(town: Town) -> None:
-    asker, owner, post = await _pair(town)
+    asker, owner, post = await a_pair(town)
 
     lease = await town.call(asker, post)
 
@@ -43,7 +37,7 @@ async def test_a_call_is_granted_with_two_seats_an_audit_row_each_and_word_to_bo
 
 
 async def test_a_writer_that_was_paused_while_its_lease_moved_writes_nothing(town: Town) -> None:
-    asker, _, post = await _pair(town)
+    asker, _, post = await a_pair(town)
     lease = await town.ask(asker, post)
     plan = await granting.plan(town.services, lease.id)
     assert plan is not None
@@ -62,7 +56,7 @@ async def test_a_writer_that_was_paused_while_its_lease_moved_writes_nothing(tow
 
 
 async def test_of_two_who_grant_at_once_one_does(town: Town) -> None:
-    asker, _, post = await _pair(town)
+    asker, _, post = await a_pair(town)
     lease = await town.ask(asker, post)
 
     await asyncio.gather(*(granting.grant(town.services, lease.id, now=kit_clock.now()) for _ in range(4)))
@@ -74,7 +68,7 @@ async def test_of_two_who_grant_at_once_one_does(town: Town) -> None:
 
 
 async def test_a_crash_between_binding_and_commit_is_mended_without_a_second_binding(town: Town, clock: Clock) -> None:
-    asker, _, post = await _pair(town)
+    asker, _, post = await a_pair(town)
     lease = await town.ask(asker, post)
     plan = await granting.plan(town.services, lease.id)
     assert plan is not None
@@ -91,7 +85,7 @@ async def test_a_crash_between_binding_and_commit_is_mended_without_a_second_bin
 async def test_what_a_crash_left_at_the_provider_goes_when_the_lease_has_ended_meanwhile(
     town: Town, clock: Clock
 ) -> None:
-    asker, _, post = await _pair(town)
+    asker, _, post = await a_pair(town)
     lease = await town.ask(asker, post)
     plan = await granting.plan(town.services, lease.id)
     assert plan is not None
@@ -105,72 +99,8 @@ async def test_what_a_crash_left_at_the_provider_goes_when_the_lease_has_ended_m
     assert await town.numbers.bound() == []
 
 
-async def test_the_same_two_may_have_their_number_again_and_nobody_else_with_either(town: Town, clock: Clock) -> None:
-    asker, owner, post = await _pair(town)
-    third = await town.member()
-    first = await town.call(asker, post)
-    await town.release(first)
-
-    again = await town.call(asker, post)
-    other = await town.call(third, post)
-    back = await town.call(owner, await town.post(asker))
-
-    assert again.x == first.x and again.id != first.id
-    assert other.x not in (first.x, None)
-    assert back.x not in (first.x, other.x, None)  # the two are on their number already: their second needs another
-    await check(town)
-    clock.advance(days=2)
-    await town.work()
-    reversed_ = await town.call(owner, await town.post(asker))
-    assert reversed_.x in (first.x, back.x)
-    await check(town)
-
-
-async def test_quarantine_ends_after_seven_days(town: Town, clock: Clock) -> None:
-    hub = await town.member()
-    used = set()
-    for _ in range(3):
-        asker = await town.member()
-        lease = await town.call(asker, await town.post(hub))
-        await town.release(lease)
-        used.add(lease.x)
-    assert len(used) == 3
-
-    clock.advance(days=7, seconds=-1)
-    early = await town.call(await town.member(), await town.post(hub))
-    assert early.x not in used
-    await town.release(early)
-    clock.advance(seconds=1)
-    await town.call(await town.member(), await town.post(hub))
-    assert len([seat for seat in await town.seats() if seat.x in used and town.person_of(seat) == hub.id]) <= 1
-
-
-async def test_an_expired_number_rests_though_no_worker_wrote_it_down(town: Town, clock: Clock) -> None:
-    hub = await town.member()
-    lease = await town.call(await town.member(), await town.post(hub))
-
-    clock.advance(hours=25)
-    later = await town.call(await town.member(), await town.post(hub))
-
-    assert (await town.lease(lease.id)).state == "granted"  # by its row
-    assert later.x != lease.x
-    await check(town)
-
-
-async def test_a_clock_that_jumps_gives_no_number_early(town: Town, clock: Clock) -> None:
-    hub = await town.member()
-    seen: dict[str, object] = {}
-    for hours in (25, -1, 24, -1, 26):
-        lease = await town.call(await town.member(), await town.post(hub))
-        assert lease.x is not None and lease.x not in seen
-        seen[lease.x] = lease.id
-        await check(town)
-        clock.advance(hours=hours)
-        await town.work()
-
-
 async def test_a_slow_provider_is_left_to_the_worker(town: Town) -> None:
-    asker, _, post = await _pair(town)
+    asker, _, post = await a_pair(town)
     release = asyncio.Event()
 
     async def sleep(_: float) -> None:
@@ -197,7 +127,7 @@ async def test_a_slow_provider_is_left_to_the_worker(town: Town) -> None:
     ],
 )
 async def test_a_provider_that_will_not_fails_the_lease_and_frees_the_seats(town: Town, told: str, code: str) -> None:
-    asker, _, post = await _pair(town)
+    asker, _, post = await a_pair(town)
     town.numbers.told.fail(told, times=1)
 
     lease = await town.call(asker, post)
@@ -210,7 +140,7 @@ async def test_a_provider_that_will_not_fails_the_lease_and_frees_the_seats(town
 
 
 async def test_a_provider_that_is_down_is_asked_again_for_a_while(town: Town, clock: Clock) -> None:
-    asker, _, post = await _pair(town)
+    asker, _, post = await a_pair(town)
     lease = await town.ask(asker, post)
     town.numbers.told.fail("down")
 
@@ -224,47 +154,8 @@ async def test_a_provider_that_is_down_is_asked_again_for_a_while(town: Town, cl
     assert (await town.lease(lease.id)).failed == "provider_unavailable"
 
 
-async def test_when_no_number_is_free_for_the_two_nothing_is_kept(town: Town) -> None:
-    small = FakeNumbers(
-        town.services.database, town.services.ring, town.services.settings.outbox_dir, pool=1, hook_token="t"
-    )
-    object.__setattr__(town.services, "numbers", small)
-    hub = await town.member()
-    await town.call(await town.member(), await town.post(hub))
-
-    with pytest.raises(NumbersExhausted) as refused:
-        await town.ask(await town.member(), await town.post(hub))
-
-    assert refused.value.retry_after
-    assert len(await town.leases()) == 1
-    others = await town.call(await town.member(), await town.post(await town.member()))
-    assert others.x == small.pool[0]  # free for other people
-
-
-async def test_the_number_that_rested_longest_is_given_next(town: Town, clock: Clock) -> None:
-    given = []
-    for _ in range(4):
-        asker, _, post = await _pair(town)
-        given.append((await town.call(asker, post)).x)
-        clock.advance(seconds=1)
-
-    assert given == list(town.numbers.pool[:4])
-
-
-async def test_a_pool_that_shrank_gives_only_what_is_left(town: Town, clock: Clock) -> None:
-    asker, _, post = await _pair(town)
-    await town.call(asker, post)
-    services = town.services
-    smaller = FakeNumbers(services.database, services.ring, services.settings.outbox_dir, pool=1, hook_token="t")
-    object.__setattr__(services, "numbers", smaller)
-
-    clock.advance(seconds=1)
-    asker, _, post = await _pair(town)
-    assert (await town.call(asker, post)).x == smaller.pool[0]
-
-
 async def test_extending_moves_the_seats_and_the_binding(town: Town, clock: Clock) -> None:
-    asker, owner, post = await _pair(town)
+    asker, owner, post = await a_pair(town)
     lease = await town.call(asker, post)
 
     for by in (asker, owner, asker):
@@ -289,14 +180,14 @@ async def test_extending_moves_the_seats_and_the_binding(town: Town, clock: Cloc
 
 
 async def test_what_is_only_asked_cannot_be_extended(town: Town) -> None:
-    asker, _, post = await _pair(town)
+    asker, _, post = await a_pair(town)
 
     with pytest.raises(ContactNotReady):
         await town.extend(await town.ask(asker, post), asker.id)
 
 
 async def test_a_lost_binding_is_bound_anew_when_it_is_extended(town: Town) -> None:
-    asker, _, post = await _pair(town)
+    asker, _, post = await a_pair(town)
     lease = await town.call(asker, post)
     await town.numbers.unbind(granting.ref_of(lease))
 
@@ -307,7 +198,7 @@ async def test_a_lost_binding_is_bound_anew_when_it_is_extended(town: Town) -> N
 
 
 async def test_a_post_that_ends_frees_its_numbers(town: Town) -> None:
-    asker, _, post = await _pair(town)
+    asker, _, post = await a_pair(town)
     lease = await town.call(asker, post)
     asked = await town.ask(await town.member(), post)
 
@@ -321,7 +212,7 @@ async def test_a_post_that_ends_frees_its_numbers(town: Town) -> None:
 
 
 async def test_a_suspended_members_contacts_end_and_they_ask_for_none(town: Town) -> None:
-    asker, owner, post = await _pair(town)
+    asker, owner, post = await a_pair(town)
     lease = await town.call(asker, post)
     async with town.services.database.transaction() as session:
         (await session.get_one(Member, owner.id)).status = "suspended"
@@ -333,7 +224,7 @@ async def test_a_suspended_members_contacts_end_and_they_ask_for_none(town: Town
 
 
 async def test_consent_taken_back_ends_calls_and_leaves_words(town: Town) -> None:
-    asker, owner, post = await _pair(town)
+    asker, owner, post = await a_pair(town)
     writer = await town.member()
     call, words = await town.call(asker, post), await town.ask(writer, post, "words")
 
@@ -349,7 +240,7 @@ async def test_consent_taken_back_ends_calls_and_leaves_words(town: Town) -> Non
 
 
 async def test_who_is_blocked_gets_neither_number_nor_words(town: Town) -> None:
-    asker, owner, post = await _pair(town)
+    asker, owner, post = await a_pair(town)
     lease = await town.call(asker, post)
     async with town.services.database.transaction() as session:
         await blocks.block(session, owner.id, asker.id, kit_clock.now())
@@ -362,7 +253,7 @@ async def test_who_is_blocked_gets_neither_number_nor_words(town: Town) -> None:
 
 
 async def test_words_become_a_call_in_place_when_one_is_wanted(town: Town) -> None:
-    asker, _, post = await _pair(town)
+    asker, _, post = await a_pair(town)
     words = await town.ask(asker, post, "words")
 
     same = await town.ask(asker, post, "call")
@@ -375,7 +266,7 @@ async def test_words_become_a_call_in_place_when_one_is_wanted(town: Town) -> No
 
 
 async def test_a_call_that_cannot_be_had_in_place_of_words_leaves_the_words(town: Town, clock: Clock) -> None:
-    asker, _, post = await _pair(town)
+    asker, _, post = await a_pair(town)
     words = await town.ask(asker, post, "words")
     town.numbers.told.fail("pool_exhausted", times=1)
     await town.ask(asker, post, "call")
@@ -403,7 +294,7 @@ async def test_five_at_once_and_no_more_whatever_the_race(town: Town) -> None:
 
 
 async def test_asking_many_times_at_once_is_one_contact(town: Town) -> None:
-    asker, _, post = await _pair(town)
+    asker, _, post = await a_pair(town)
 
     found = await asyncio.gather(*(town.ask(asker, post) for _ in range(8)))
 
@@ -413,7 +304,7 @@ async def test_asking_many_times_at_once_is_one_contact(town: Town) -> None:
 async def test_the_daily_round_writes_down_what_the_clock_has_ended(
     services: Services, town: Town, clock: Clock
 ) -> None:
-    asker, _, post = await _pair(town)
+    asker, _, post = await a_pair(town)
     lease = await town.call(asker, post)
 
     clock.advance(days=2)
@@ -427,7 +318,7 @@ async def test_a_changed_phone_is_read_again_instead_of_being_seated(town: Town)
     from mutualaid.kit.phones import Phone
     from mutualaid.members import own_phone
 
-    asker, owner, post = await _pair(town)
+    asker, owner, post = await a_pair(town)
     prepared = await asking.prepare(town.services, post, "call", asker=asker)
     key = await town.services.keys.get(owner.id)
     async with town.services.database.transaction() as session:

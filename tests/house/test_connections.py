@@ -19,7 +19,7 @@ from mutualaid.kit.settings import Settings
 from mutualaid.wiring import open_services
 from tests.account import test_account
 from tests.harness import House, open_house
-from tests.journeys import test_contacts, test_first_post, test_matching, test_moderation
+from tests.journeys import test_contacts, test_first_post, test_matching, test_moderation, test_pledges
 from tests.moments import Clock
 from tests.pages import test_meeting, test_moderating
 
@@ -29,7 +29,7 @@ JOURNEYS: list[Journey] = [
     test_first_post.test_a_need_is_posted_and_read_by_a_neighbour,
     test_first_post.test_a_post_is_resolved_once_and_then_gone_for_others,
     test_matching.test_completed_in_full_a_post_resolves_itself,
-    test_matching.test_a_pledge_from_the_plaza_is_accepted_by_the_other_side,
+    test_pledges.test_a_pledge_from_the_plaza_is_accepted_by_the_other_side,
     test_matching.test_a_post_that_ends_takes_its_matches_with_it_and_frees_the_others,
     test_contacts.test_a_plaza_call_reaches_the_other_and_nobody_else,
     test_contacts.test_a_contact_is_extended_three_times_and_ends_by_the_clock,

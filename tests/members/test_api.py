@@ -1,27 +1,15 @@
 """The doors of this room, over HTTP, as the public contract describes them."""
 
 import re
-import time
 from typing import Any
 
 import pytest
-from httpx2 import Response
-from sqlalchemy import update
 
 from mutualaid.kit.clock import now
 from mutualaid.kit.phones import Phone
 from mutualaid.members import standing
-from mutualaid.members.records import Member
-from tests.harness import CONSENTS, House, Person, id_number
-
-
-def _refused(answer: Response, status: int, code: str, *fields: str) -> None:
-    """A problem of this status and code, naming exactly these fields."""
-    assert answer.status_code == status, answer.text
-    assert answer.headers["content-type"] == "application/problem+json"
-    problem = answer.json()
-    assert problem["code"] == code and problem["status"] == status
-    assert [error["field"] for error in problem["errors"]] == list(fields)
+from tests.harness import House, Person
+from tests.members.refusals import refused
 
 
 async def test_somebody_signs_in_and_sees_who_they_are(house: House) -> None:
@@ -50,7 +38,7 @@ async def test_a_code_is_asked_for_and_nothing_tells_whether_the_phone_is_known(
         for answer in answers
     ]
     assert wrong[0].text == wrong[1].text
-    _refused(wrong[0], 422, "code_wrong")
+    refused(wrong[0], 422, "code_wrong")
 
 
 async def test_a_session_tells_its_token_once_and_when_it_ends(house: House) -> None:
@@ -63,7 +51,7 @@ async def test_a_session_tells_its_token_once_and_when_it_ends(house: House) -> 
     assert answer.status_code == 201 and set(body) == {"token", "expires_at", "member"}
     assert len(body["token"]) >= 43 and body["expires_at"] == "2023-01-21T12:00:00Z"
     assert answer.headers["cache-control"] == "no-store"
-    _refused(await person.post("/sessions", {"challenge": challenge, "code": code}), 422, "challenge_ended")
+    refused(await person.post("/sessions", {"challenge": challenge, "code": code}), 422, "challenge_ended")
 
 
 @pytest.mark.parametrize(
@@ -116,7 +104,7 @@ async def test_national_spaced_and_full_width_phones_are_one_phone(house: House)
     ],
 )
 async def test_signing_in_takes_exactly_one_proof(house: House, body: dict[str, Any], fields: list[str]) -> None:
-    _refused(await house.stranger().post("/sessions", body), 422, "invalid", *fields)
+    refused(await house.stranger().post("/sessions", body), 422, "invalid", *fields)
 
 
 async def test_a_sixth_code_ends_the_challenge(house: House) -> None:
@@ -125,9 +113,9 @@ async def test_a_sixth_code_ends_the_challenge(house: House) -> None:
     wrong = str((int(code) + 1) % 10**6).zfill(6)
 
     for _ in range(5):
-        _refused(await person.post("/sessions", {"challenge": challenge, "code": wrong}), 422, "code_wrong")
+        refused(await person.post("/sessions", {"challenge": challenge, "code": wrong}), 422, "code_wrong")
 
-    _refused(await person.post("/sessions", {"challenge": challenge, "code": code}), 422, "challenge_ended")
+    refused(await person.post("/sessions", {"challenge": challenge, "code": code}), 422, "challenge_ended")
 
 
 async def test_wechat_signs_in_without_a_phone_and_adds_one(house: House) -> None:
@@ -148,7 +136,7 @@ async def test_a_phone_from_wechat_must_be_one_that_can_be_used(house: House, nu
 
     answer = await person.ask("PUT", "/me/phone", {"wechat_phone_code": f"phone:{number}"})
 
-    _refused(answer, 422, "invalid", "wechat_phone_code")
+    refused(answer, 422, "invalid", "wechat_phone_code")
 
 
 async def test_a_phone_changes_by_code_unless_another_account_holds_it(house: House) -> None:
@@ -160,7 +148,7 @@ async def test_a_phone_changes_by_code_unless_another_account_holds_it(house: Ho
     assert answer.json()["phone_masked"] == f"138****{free.phone[-4:]}"
 
     challenge, code = await other.code()
-    _refused(await person.ask("PUT", "/me/phone", {"challenge": challenge, "code": code}), 409, "phone_taken")
+    refused(await person.ask("PUT", "/me/phone", {"challenge": challenge, "code": code}), 409, "phone_taken")
     assert (await person.get("/me")).json()["phone_masked"] == f"138****{free.phone[-4:]}"
 
 
@@ -178,7 +166,7 @@ async def test_without_a_token_or_with_a_wrong_one_nobody_is_let_in(house: House
             ("POST", "/me/real-name"),
         ]:
             answer = await house.stranger().ask(method, path, headers=dict(headers))
-            _refused(answer, 401, "not_signed_in")
+            refused(answer, 401, "not_signed_in")
             assert answer.headers["www-authenticate"].startswith("Bearer")
 
 
@@ -200,13 +188,13 @@ async def test_sessions_are_listed_page_by_page_and_ended_one_by_one(house: Hous
     assert [one["current"] for one in seen] == [False] * 4 + [True]
 
     assert (await person.ask("DELETE", f"/me/sessions/{seen[0]['id']}")).status_code == 204
-    _refused(await others[-1].get("/me"), 401, "not_signed_in")
-    _refused(await person.ask("DELETE", f"/me/sessions/{seen[0]['id']}"), 404, "not_found")
+    refused(await others[-1].get("/me"), 401, "not_signed_in")
+    refused(await person.ask("DELETE", f"/me/sessions/{seen[0]['id']}"), 404, "not_found")
     stranger = await house.newcomer()
-    _refused(await stranger.ask("DELETE", f"/me/sessions/{seen[1]['id']}"), 404, "not_found")
-    _refused(await person.get("/me/sessions", params={"cursor": "nonsense"}), 422, "invalid", "cursor")
-    _refused(await person.get("/me/sessions", params={"limit": "51"}), 422, "invalid", "limit")
-    _refused(await person.get("/me/sessions", params={"order": "x"}), 422, "invalid", "order")
+    refused(await stranger.ask("DELETE", f"/me/sessions/{seen[1]['id']}"), 404, "not_found")
+    refused(await person.get("/me/sessions", params={"cursor": "nonsense"}), 422, "invalid", "cursor")
+    refused(await person.get("/me/sessions", params={"limit": "51"}), 422, "invalid", "limit")
+    refused(await person.get("/me/sessions", params={"order": "x"}), 422, "invalid", "order")
 
 
 async def test_signing_out_ends_this_session_and_everywhere_ends_all_at_once(house: House) -> None:
@@ -216,12 +204,12 @@ async def test_signing_out_ends_this_session_and_everywhere_ends_all_at_once(hou
         assert (await one.get("/me")).status_code == 200  # and is remembered from now on
 
     assert (await person.ask("DELETE", "/sessions/current")).status_code == 204
-    _refused(await person.get("/me"), 401, "not_signed_in")
+    refused(await person.get("/me"), 401, "not_signed_in")
     assert (await other.get("/me")).status_code == 200
 
     assert (await other.ask("DELETE", "/sessions")).status_code == 204
-    _refused(await other.get("/me"), 401, "not_signed_in")
-    _refused(await third.get("/me"), 401, "not_signed_in")
+    refused(await other.get("/me"), 401, "not_signed_in")
+    refused(await third.get("/me"), 401, "not_signed_in")
 
 
 async def test_a_session_is_confirmed_by_a_code_to_ones_own_phone(house: House) -> None:
@@ -234,10 +222,10 @@ async def test_a_session_is_confirmed_by_a_code_to_ones_own_phone(house: House) 
     assert answer.status_code == 200, answer.text
     assert answer.json()["current"] and answer.json()["stepped_up_until"] == "2023-01-07T13:10:00Z"
     again = await person.post("/sessions/current/step-up", {"challenge": challenge, "code": code})
-    _refused(again, 422, "challenge_ended")
+    refused(again, 422, "challenge_ended")
     theirs, their_code = await house.stranger().code()
     foreign = await person.post("/sessions/current/step-up", {"challenge": theirs, "code": their_code})
-    _refused(foreign, 422, "code_wrong")
+    refused(foreign, 422, "code_wrong")
 
 
 async def test_a_role_given_at_the_command_line_is_in_force_at_once(house: House) -> None:
@@ -248,135 +236,3 @@ async def test_a_role_given_at_the_command_line_is_in_force_at_once(house: House
         await standing.promote(session, Phone(person.phone), "moderator", actor=None, now=now())
 
     assert (await person.get("/me")).json()["role"] == "moderator"
-
-
-async def test_the_consents_are_read_in_the_readers_language_and_given_one_by_one(house: House) -> None:
-    chinese = (await house.stranger().get("/consents")).json()
-    english = (await house.stranger().get("/consents", headers={"accept-language": "en"})).json()
-    assert {text["purpose"] for text in chinese["items"]} == set(CONSENTS)
-    assert "撤回" in chinese["items"][0]["text"] and "withdraw" in english["items"][0]["text"]
-    person = await house.newcomer()
-
-    for text in chinese["items"][:2]:
-        answer = await person.ask("PUT", f"/me/consents/{text['purpose']}", {"version": text["version"]})
-        assert answer.status_code == 200
-        assert answer.json() == {
-            "purpose": text["purpose"],
-            "version": text["version"],
-            "given_at": "2023-01-07T12:00:00Z",
-        }
-
-    given = {text["purpose"] for text in chinese["items"][:2]}
-    assert {consent["purpose"] for consent in (await person.get("/me")).json()["consents"]} == given
-    for purpose in given:
-        assert (await person.ask("DELETE", f"/me/consents/{purpose}")).status_code == 204
-        assert (await person.ask("DELETE", f"/me/consents/{purpose}")).status_code == 204
-    assert (await person.get("/me")).json()["consents"] == []
-
-
-async def test_a_purpose_that_is_none_and_a_version_that_is_not_are_refused(house: House) -> None:
-    person = await house.newcomer()
-
-    _refused(await person.ask("PUT", "/me/consents/everything"), 404, "not_found")
-    _refused(await person.ask("DELETE", "/me/consents/everything"), 404, "not_found")
-    _refused(await person.ask("PUT", "/me/consents/notices", {"version": 99}), 422, "invalid", "version")
-    _refused(await person.ask("PUT", "/me/consents/notices", {"all": True}), 422, "invalid", "all")
-    assert (await person.ask("PUT", "/me/consents/notices", {})).status_code == 200
-
-
-async def test_a_consent_given_twice_under_one_key_answers_the_same(house: House) -> None:
-    person = await house.newcomer()
-    headers = {"idempotency-key": "once"}
-
-    first = await person.ask("PUT", "/me/consents/notices", {"version": 1}, headers=dict(headers))
-    house.clock.advance(minutes=1)
-    again = await person.ask("PUT", "/me/consents/notices", {"version": 1}, headers=dict(headers))
-
-    assert again.json() == first.json() and again.headers["idempotency-replayed"] == "true"
-
-
-async def test_the_real_name_is_checked_in_the_order_of_the_contract(house: House) -> None:
-    person = await house.newcomer()
-    good = {"name": "王小明", "id_number": id_number(1)}
-
-    _refused(await house.stranger().post("/me/real-name", {}), 401, "not_signed_in")
-    _refused(await person.post("/me/real-name", {}), 422, "invalid", "name", "id_number")
-    malformed = {"name": "王2", "id_number": "110101199003077074", "sex": "m"}
-    _refused(await person.post("/me/real-name", malformed), 422, "invalid", "name", "sex", "id_number")
-    _refused(await person.post("/me/real-name", good), 428, "consent_needed", "real_name_check")
-    await person.consent("real_name_check")
-    for name in ("错小明", "无小明"):
-        _refused(await person.post("/me/real-name", good | {"name": name}), 422, "real_name_mismatch")
-
-    answer = await person.post("/me/real-name", good)
-
-    assert (answer.status_code, answer.json()) == (200, {"real_name": "checked"})
-    me = (await person.get("/me")).json()
-    assert (me["real_name"], me["display_name"]) == ("checked", "王**")
-
-
-async def test_malformed_id_numbers_cost_no_try_and_are_never_repeated(house: House) -> None:
-    person = await house.newcomer()
-    await person.consent("real_name_check")
-
-    for number in (
-        "110101199003077074",
-        "110101199002300011",
-        "0" * 18,
-        "110101900307707",
-        "1",
-        "44052418800101001" + "4",
-    ):
-        answer = await person.post("/me/real-name", {"name": "王小明", "id_number": number})
-        _refused(answer, 422, "invalid", "id_number")
-        assert len(number) < 2 or number not in answer.text
-
-    assert (await person.verify()).id == person.id
-
-
-async def test_a_slow_register_is_a_503_within_three_seconds_and_no_try(house: House) -> None:
-    person = await house.newcomer()
-    await person.consent("real_name_check")
-    began = time.monotonic()
-
-    answer = await person.post("/me/real-name", {"name": "慢小明", "id_number": id_number(1)})
-
-    assert answer.status_code == 503 and int(answer.headers["retry-after"]) >= 1
-    assert time.monotonic() - began < 3
-    for _ in range(5):
-        again = await person.post("/me/real-name", {"name": "错小明", "id_number": id_number(1)})
-        _refused(again, 422, "real_name_mismatch")
-    spent = await person.post("/me/real-name", {"name": "王小明", "id_number": id_number(1)})
-    _refused(spent, 429, "real_name_tries_used")
-    assert int(spent.headers["retry-after"]) > 3600
-
-
-async def test_by_appointment_the_answer_is_202_and_the_state_stays(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(type(house.services.realname), "by_appointment", True)
-    person = await house.newcomer()
-    await person.consent("real_name_check")
-
-    answer = await person.post("/me/real-name", {"name": "王小明", "id_number": id_number(1)})
-
-    assert (answer.status_code, answer.json()) == (202, {"real_name": "none"})
-
-
-async def test_a_child_is_told_so(house: House) -> None:
-    person = await house.newcomer()
-    await person.consent("real_name_check")
-
-    answer = await person.post("/me/real-name", {"name": "王小明", "id_number": id_number(1, born="20100101")})
-
-    _refused(answer, 422, "under_age")
-
-
-async def test_an_erased_members_token_is_dead(house: House) -> None:
-    person = await house.newcomer()
-
-    async with house.services.database.transaction() as session:
-        await session.execute(update(Member).where(Member.id == person.id).values(status="erasing"))
-    await house.services.bells.ring("sessions")
-
-    _refused(await person.get("/me"), 401, "not_signed_in")
