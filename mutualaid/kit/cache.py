@@ -20,7 +20,7 @@ from typing import Any, Final
 PATIENCE_S: Final = 0.5
 REST_S: Final = 1.0
 
-_CONNECTIONS = 64
+_CONNECTIONS = 8  # a loop that answers in a fraction of a millisecond needs few; a burst must not connect at once
 _QUIET_S = 1.0  # a subscription silent for so long is asked whether it lives
 
 Word = bytes | str | int | float

@@ -1,5 +1,6 @@
 import asyncio
 import math
+from contextlib import AsyncExitStack
 from itertools import accumulate
 from pathlib import Path
 
@@ -83,15 +84,16 @@ async def test_no_phone_and_no_address_stands_in_the_cache(cache: Cache, ring: K
 
 
 async def test_all_processes_count_together(shared_valkey: ValkeyServer, ring: KeyRing) -> None:
-    caches = [await open_cache(shared_valkey.url) for _ in range(3)]
-    await caches[0].command("FLUSHALL")
-    limiters = [Limiter(cache, ring) for cache in caches]
+    async with AsyncExitStack() as stack:
+        caches = [await open_cache(shared_valkey.url) for _ in range(3)]
+        for cache in caches:
+            stack.push_async_callback(cache.close)
+        await caches[0].command("FLUSHALL")
+        limiters = [Limiter(cache, ring) for cache in caches]
 
-    verdicts = await asyncio.gather(*(limiters[n % 3].take("x", "a", rate=Rate(20, 86400)) for n in range(90)))
+        verdicts = await asyncio.gather(*(limiters[n % 3].take("x", "a", rate=Rate(20, 86400)) for n in range(90)))
 
     assert sum(verdict.allowed for verdict in verdicts) == 20
-    for cache in caches:
-        await cache.close()
 
 
 async def test_without_a_server_the_process_counts(ring: KeyRing) -> None:
