@@ -34,7 +34,6 @@ def play(
     *,
     sequences: int,
     seeded: int,
-    steps: int = STEPS,
     phases: Sequence[Phase] = SHORTEST,
 ) -> tuple[type[Neighbourhood], int]:
     """So many sequences in one town, then its audit chain is verified: the machine with its counts, and the chain's rows.
