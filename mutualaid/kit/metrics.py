@@ -16,6 +16,10 @@ SECONDS = Histogram(
 JOBS_DUE = Gauge("mutualaid_jobs_due", "Jobs whose time has come", registry=REGISTRY)
 JOBS_PARKED = Gauge("mutualaid_jobs_parked", "Jobs that failed too often and wait for a person", registry=REGISTRY)
 WORKER_LAG = Gauge("mutualaid_worker_lag_seconds", "Seconds that the oldest due job has waited", registry=REGISTRY)
+PLAZA_INDEX_POSTS = Gauge("mutualaid_plaza_index_posts", "Posts held in memory; 0: tables answer", registry=REGISTRY)
+PLAZA_INDEX_STALENESS = Gauge(
+    "mutualaid_plaza_index_staleness_seconds", "Seconds since the feed of changes was read last", registry=REGISTRY
+)
 
 
 def exposition() -> bytes:

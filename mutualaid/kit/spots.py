@@ -17,7 +17,7 @@ from mutualaid.kit.geo import Point
 
 LEVELS: Final = 26
 _SIDE: Final = 1 << LEVELS
-_RADIUS_M: Final = 6_371_009  # geopy's sphere
+RADIUS_M: Final = 6_371_009  # geopy's sphere
 
 
 class Cube(UserDefinedType[list[float]]):
@@ -109,10 +109,10 @@ def at_least_m(here: Point, first: int, level: int) -> int:
     lat, lng = here
     if west <= lng <= east:
         away = max(south - lat, lat - north, 0.0)
-        return max(0, int(radians(away) * _RADIUS_M) - 1)
+        return max(0, int(radians(away) * RADIUS_M) - 1)
     turn = min(radians(abs(lng - west)) % tau, radians(abs(lng - east)) % tau, key=lambda a: min(a, tau - a))
     turn = min(turn, tau - turn)
     foot = degrees(atan2(sin(radians(lat)), cos(radians(lat)) * cos(turn)))
     nearest = radians(min(max(foot, south), north))
     half = sin((nearest - radians(lat)) / 2) ** 2 + cos(nearest) * cos(radians(lat)) * sin(turn / 2) ** 2
-    return max(0, int(2 * asin(min(1.0, sqrt(half))) * _RADIUS_M) - 1)
+    return max(0, int(2 * asin(min(1.0, sqrt(half))) * RADIUS_M) - 1)

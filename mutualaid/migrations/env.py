@@ -8,16 +8,15 @@ from sqlalchemy import Connection
 from mutualaid import tables
 from mutualaid.kit.instants import Instant
 from mutualaid.kit.spots import Spot
+from mutualaid.kit.transactions import TransactionNumber
 
 
 def render_item(kind: str, item: Any, autogen_context: Any) -> str | Literal[False]:
     """Column types of our own are written by their names."""
-    if kind == "type" and isinstance(item, Instant):
-        autogen_context.imports.add("from mutualaid.kit.instants import Instant")
-        return "Instant()"
-    if kind == "type" and isinstance(item, Spot):
-        autogen_context.imports.add("from mutualaid.kit.spots import Spot")
-        return "Spot()"
+    if kind == "type" and isinstance(item, Instant | Spot | TransactionNumber):
+        name = type(item).__name__
+        autogen_context.imports.add(f"from {type(item).__module__} import {name}")
+        return f"{name}()"
     return False
 
 

@@ -27,10 +27,16 @@ _FOLLOW: Final = f"""
   INSERT INTO plaza_entries ({_ENTRY}) SELECT {_ENTRY} FROM plaza_standing WHERE post_id {{which}};
   INSERT INTO plaza_cells ({_CELL}) SELECT {_CELL} FROM plaza_standing WHERE post_id {{which}} ORDER BY topic
     ON CONFLICT DO NOTHING;
+  INSERT INTO plaza_changes (post_id, at{{more}}) SELECT id, {{now}} FROM posts WHERE id {{which}};
 """  # noqa: S608 — names of ours
-_OF_POST: Final = "state, kind, cell, region, urgency, waiting, contacted, created_at, until"
-_OF_LINE: Final = "item, remaining, held"
-_OF_MEMBER: Final = "status, real_name"
+# what the entries or the card of a post are made of
+_OF_POST: Final = (
+    "state, kind, cell, region, urgency, waiting, contacted, created_at, until, reach_km, handover, contact, for_other,"
+    " beneficiary_age_band, keeps_enough, available, note, scrubbed, confirmed_at"
+)
+_OF_LINE: Final = "item, quantity, remaining, held, expires_on, substitutes"
+_OF_MEMBER: Final = "status, real_name, display_name"
+_NOW: Final = "CAST(strftime('%s','now') AS INTEGER) * 1000000"  # SQLite's clock, to the second
 _WAS_OR_IS_OPEN: Final = "WHEN (OLD.state = 'open' OR NEW.state = 'open')"
 _THEIRS: Final = "IN (SELECT id FROM posts WHERE author_id = NEW.id AND state = 'open')"
 
@@ -46,16 +52,20 @@ def _sqlite() -> list[str]:
     return [
         STANDING,
         *(
-            f"CREATE TRIGGER plaza_{name} AFTER {event} {condition} BEGIN {_FOLLOW.format(which=which)} END"
+            f"CREATE TRIGGER plaza_{name} AFTER {event} {condition} BEGIN {_FOLLOW.format(which=which, now=_NOW, more='')} END"
             for name, (event, condition, which) in when.items()
         ),
     ]
 
 
+def _followed(which: str) -> str:
+    return _FOLLOW.format(which=which, now=_NOW, more="")
+
+
 _POSTGRESQL: Final = [
     STANDING,
     f"""CREATE FUNCTION plaza_follow(a_post varchar) RETURNS void LANGUAGE plpgsql AS $$ BEGIN
-    {_FOLLOW.format(which="= a_post")} END $$""",
+    {_FOLLOW.format(which="= a_post", now="clock_timestamp(), pg_current_xact_id()", more=", xid")} END $$""",
     """CREATE FUNCTION plaza_follow_post() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
     PERFORM plaza_follow(NEW.id); RETURN NULL; END $$""",
     """CREATE FUNCTION plaza_follow_line() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from mutualaid.kit.database import Base, Instant
 from mutualaid.kit.privacy import CLEAR
 from mutualaid.kit.spots import Spot
+from mutualaid.kit.transactions import TransactionNumber
 
 ANYTHING: Final = ""  # the topic that every post stands under
 
@@ -45,6 +46,23 @@ Index("ix_plaza_entries_region", *_STREAM, PlazaEntry.region, *_NEWEST)
 Index("ix_plaza_entries_cell", *_STREAM, PlazaEntry.cell, *_NEWEST)
 Index("ix_plaza_entries_rank", *_STREAM, PlazaEntry.rank, *_NEWEST)
 Index("ix_plaza_entries_region_rank", *_STREAM, PlazaEntry.region, PlazaEntry.rank, *_NEWEST)
+
+
+class PlazaChange(Base):
+    """The feed: a post whose entries or card have changed, written by the triggers in the same transaction.
+
+    `xid`: PostgreSQL's number of that transaction, by which a reader tells what it has not seen yet; unused on SQLite,
+    where `id` grows in the order of the commits. `at`: by the database's own clock.
+    """
+
+    __tablename__ = "plaza_changes"
+
+    id: Mapped[int] = mapped_column(_Serial, primary_key=True, autoincrement=True)
+    post_id: Mapped[str] = mapped_column(String(32))
+    xid: Mapped[str | None] = mapped_column(TransactionNumber, index=True)
+    at: Mapped[datetime] = mapped_column(Instant)
+
+    __table_args__ = ({"sqlite_autoincrement": True},)  # an id is never given twice, also when all rows have gone
 
 
 class PlazaCell(Base):

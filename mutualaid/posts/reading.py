@@ -1,5 +1,6 @@
 """One page of the plaza, of one's own posts, the counters: what the doors and the pages both read."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -11,10 +12,10 @@ from mutualaid.kit import cells, cursors, instants
 from mutualaid.kit.coordinates import to_wgs84
 from mutualaid.kit.ring import KeyRing
 from mutualaid.members.records import Member
-from mutualaid.posts import plaza
 from mutualaid.posts.cards import Card, cards_of, own
 from mutualaid.posts.checking import near_point
 from mutualaid.posts.drafts import Sort
+from mutualaid.posts.orders import FromTables, Hit, Orders
 from mutualaid.posts.plaza import Filters
 from mutualaid.posts.records import Post
 from mutualaid.posts.streams import Found
@@ -50,38 +51,44 @@ def _identity(query: PlazaQuery, viewer: str | None) -> str:
     return f"plaza|{sort_of(query)}|{viewer}|{sorted(named.items())}"
 
 
-async def read_plaza(session: AsyncSession, ring: KeyRing, query: PlazaQuery, catalogue: Catalogue) -> Page:
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Which posts stand on a page, in order, each with its distance where one was asked for; the next page's cursor."""
+
+    hits: Sequence[Hit]
+    next_cursor: str | None
+
+
+async def find(orders: Orders, ring: KeyRing, query: PlazaQuery, catalogue: Catalogue) -> Places:
     """One page of the plaza. The reader's point is snapped to its cell before anything is computed from it."""
     viewer = cells.cell_of(*to_wgs84(*near_point(query.near), query.crs)) if query.near else None
     filters, bound, one_more = _filters(query, catalogue), _identity(query, viewer), query.limit + 1
     within = round(query.within_km * 1000) if query.within_km is not None else None
     sort = sort_of(query)
     if sort == "distance" and viewer is not None:
-        after = _after_distance(ring, bound, query.cursor)
-        near = await plaza.nearest(session, filters, viewer=viewer, within_m=within, after=after, limit=one_more)
-        found: list[tuple[int | None, Found]] = [*near]
+        after = _after_rank(ring, bound, query.cursor)
+        found = await orders.nearest(filters, viewer=viewer, within_m=within, after=after, limit=one_more)
     else:
         if within is not None and viewer is not None:
             filters = replace(filters, within=(viewer, within))
-        in_time = await _in_time(session, ring, filters, sort, bound, query.cursor, one_more)
-        found = [(cells.between_m(viewer, one.cell) if viewer else None, one) for one in in_time]
+        if sort == "urgent":
+            found = await orders.urgent(filters, after=_after_rank(ring, bound, query.cursor), limit=one_more)
+        else:
+            found = await orders.newest(filters, after=_after_time(ring, bound, query.cursor), limit=one_more)
+        if viewer is not None:
+            found = [(cells.between_m(viewer, one.cell), one) for _, one in found]
     shown = found[: query.limit]
-    by_id = await cards_of(session, [one.post_id for _, one in shown])
-    cards = [(metres, by_id[one.post_id]) for metres, one in shown if one.post_id in by_id]
     more = len(found) > query.limit
-    return Page(cards, cursors.encode(ring, bound, _place_of(sort, *shown[-1])) if more else None)
+    return Places(shown, cursors.encode(ring, bound, _place_of(sort, *shown[-1])) if more else None)
 
 
-async def _in_time(
-    session: AsyncSession, ring: KeyRing, filters: Filters, sort: Sort, bound: str, cursor: str | None, limit: int
-) -> list[Found]:
-    if sort == "urgent":
-        after = None
-        if cursor is not None:
-            rank, micros, post_id = cursors.decode(ring, bound, cursor, kinds=(int, int, str))
-            after = rank, instants.moment(micros), post_id
-        return await plaza.urgent(session, filters, after=after, limit=limit)
-    return await plaza.newest(session, filters, after=_after_time(ring, bound, cursor), limit=limit)
+async def read_plaza(
+    session: AsyncSession, ring: KeyRing, query: PlazaQuery, catalogue: Catalogue, *, orders: Orders | None = None
+) -> Page:
+    """The same with its cards; from the tables, unless other `orders` are given."""
+    page = await find(orders or FromTables(session), ring, query, catalogue)
+    by_id = await cards_of(session, [one.post_id for _, one in page.hits])
+    return Page([(far, by_id[one.post_id]) for far, one in page.hits if one.post_id in by_id], page.next_cursor)
 
 
 def _after_time(ring: KeyRing, bound: str, cursor: str | None) -> tuple[datetime, str] | None:
@@ -91,11 +98,12 @@ def _after_time(ring: KeyRing, bound: str, cursor: str | None) -> tuple[datetime
     return instants.moment(micros), post_id
 
 
-def _after_distance(ring: KeyRing, bound: str, cursor: str | None) -> tuple[int, datetime, str] | None:
+def _after_rank(ring: KeyRing, bound: str, cursor: str | None) -> tuple[int, datetime, str] | None:
+    """Behind so many metres, or behind a rank."""
     if cursor is None:
         return None
-    metres, micros, post_id = cursors.decode(ring, bound, cursor, kinds=(int, int, str))
-    return metres, instants.moment(micros), post_id
+    rank, micros, post_id = cursors.decode(ring, bound, cursor, kinds=(int, int, str))
+    return rank, instants.moment(micros), post_id
 
 
 def _place_of(sort: Sort, metres: int | None, last: Found) -> list[str | int]:

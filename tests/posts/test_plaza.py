@@ -9,12 +9,16 @@ from random import Random
 from unittest import mock
 
 import h3
+import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from mutualaid.catalogue import snapshot
 from mutualaid.catalogue.snapshot import Catalogue
+from mutualaid.kit import clock as kit_clock
 from mutualaid.kit.database import Database
 from mutualaid.posts import plaza, reading
+from mutualaid.posts.index.follower import Follower
+from mutualaid.posts.orders import FromMemory, FromTables, Orders
 from mutualaid.posts.plaza import Filters
 from mutualaid.posts.records import Post
 from mutualaid.posts.wire import PlazaQuery
@@ -23,6 +27,7 @@ from tests.harness import House
 from tests.moments import START, Clock
 from tests.posts import city
 from tests.posts.city import Lot, Question
+from tests.posts.indexing import indexed, renew
 
 QUERIES = 1_050  # on each database
 PAGES_WALKED = 12
@@ -31,23 +36,37 @@ PAGES_WALKED = 12
 class Reader:
     """Asks the reading layer, page after page, within one session."""
 
-    def __init__(self, services: Services, catalogue: Catalogue, session: AsyncSession) -> None:
-        self.ring, self.catalogue, self.session = services.ring, catalogue, session
+    def __init__(self, services: Services, catalogue: Catalogue, session: AsyncSession, orders: Orders) -> None:
+        self.ring, self.catalogue, self.session, self.orders = services.ring, catalogue, session, orders
 
     async def page(
         self, question: Question, *, limit: int, cursor: str | None = None
     ) -> tuple[list[tuple[int | None, str]], str | None]:
         said = question.parameters() | {"limit": str(limit)} | ({"cursor": cursor} if cursor else {})
         query = PlazaQuery.model_validate(said)
-        read = await reading.read_plaza(self.session, self.ring, query, self.catalogue)
+        read = await reading.read_plaza(self.session, self.ring, query, self.catalogue, orders=self.orders)
         return [(metres, card.id) for metres, card in read.cards], read.next_cursor
 
 
 @asynccontextmanager
-async def reader_of(services: Services) -> AsyncIterator[Reader]:
+async def reader_of(services: Services, follower: Follower | None = None) -> AsyncIterator[Reader]:
+    """By SQL, or with a follower from memory."""
     catalogue = await snapshot.current(services.database)
+    standing = await follower.caught_up() if follower else None
+    assert (standing is None) == (follower is None)
     async with services.database.reading() as session:
-        yield Reader(services, catalogue, session)
+        orders = FromMemory(standing, kit_clock.now()) if standing else FromTables(session)
+        yield Reader(services, catalogue, session, orders)
+
+
+@pytest.fixture(params=["tables", "memory"])
+async def follower(request: pytest.FixtureRequest, services: Services) -> AsyncIterator[Follower | None]:
+    """None for the tables; else an index, made before anything stands and renewed now and then."""
+    if request.param == "tables":
+        yield None
+        return
+    async with indexed(services) as found:
+        yield found
 
 
 async def settle(database: Database, lots: Sequence[Lot]) -> None:
@@ -55,13 +74,18 @@ async def settle(database: Database, lots: Sequence[Lot]) -> None:
         await city.settle(session, lots)
 
 
-async def test_every_order_equals_brute_force_over_shown_cells(services: Services, clock: Clock) -> None:
+async def test_every_order_equals_brute_force_over_shown_cells(
+    services: Services, clock: Clock, follower: Follower | None
+) -> None:
     random = Random(20230107)
     lots = city.generate(random, posts=300)
-    await settle(services.database, lots)
+    await settle(services.database, lots[:200])
+    if follower:
+        await renew(follower)  # the rest is found in its tail
+    await settle(services.database, lots[200:])
 
     asked, found, ties = 0, 0, 0
-    async with reader_of(services) as reader:
+    async with reader_of(services, follower) as reader:
         while asked < QUERIES:
             question, limit = city.ask(random), random.choice([1, 2, 5, 20, 50])
             expected = city.brute_force(lots, question, clock.now)
@@ -96,7 +120,9 @@ async def test_over_http_the_same_questions_have_the_same_answers(house: House, 
         assert told == expected[:50], question
 
 
-async def test_pages_neither_repeat_nor_skip_while_posts_come_and_go(services: Services) -> None:
+async def test_pages_neither_repeat_nor_skip_while_posts_come_and_go(
+    services: Services, follower: Follower | None
+) -> None:
     random = Random(31)
     for sort in ("distance", "newest", "urgent"):
         lots = [
@@ -111,7 +137,9 @@ async def test_pages_neither_repeat_nor_skip_while_posts_come_and_go(services: S
         come: list[Lot] = []
         cursor: str | None = None
         while True:
-            async with reader_of(services) as reader:
+            if follower and random.random() < 0.2:
+                await renew(follower)
+            async with reader_of(services, follower) as reader:
                 cards, cursor = await reader.page(question, limit=7, cursor=cursor)
             seen += [post_id for _, post_id in cards]
             if cursor is None:

@@ -5,6 +5,7 @@ from alembic import op
 
 from mutualaid.kit.instants import Instant
 from mutualaid.kit.spots import Spot
+from mutualaid.kit.transactions import TransactionNumber
 from mutualaid.migrations import plaza_triggers
 
 revision = "0001"
@@ -203,6 +204,18 @@ def upgrade() -> None:
         batch_op.create_index(
             "ix_plaza_cells_spot", ["topic", "kind", "real", "spot"], unique=False, postgresql_using="gist"
         )
+
+    op.create_table(
+        "plaza_changes",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("post_id", sa.String(length=32), nullable=False),
+        sa.Column("xid", TransactionNumber(), nullable=True),
+        sa.Column("at", Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_plaza_changes")),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("plaza_changes", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_plaza_changes_xid"), ["xid"], unique=False)
 
     op.create_table(
         "plaza_entries",
@@ -815,6 +828,10 @@ def downgrade() -> None:
         batch_op.drop_index("ix_plaza_entries_cell")
 
     op.drop_table("plaza_entries")
+    with op.batch_alter_table("plaza_changes", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_plaza_changes_xid"))
+
+    op.drop_table("plaza_changes")
     with op.batch_alter_table("plaza_cells", schema=None) as batch_op:
         batch_op.drop_index("ix_plaza_cells_spot", postgresql_using="gist")
 

@@ -1,0 +1,198 @@
+"""The sorted columns: posts by age, and for each stream its posts by age, by rank and by cell. Built once, never changed.
+
+A post's number is its place by (`created_at` ascending, id descending): the higher of two is the newer, and among equals
+the one with the lower id, so that every order of the plaza ends in "the higher number first". A stream is a topic and
+a kind. The one thing that changes is `alive`: what has changed since the building is dead here and stands in the tail.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mutualaid.posts.index.places import Places
+from mutualaid.posts.index.rows import Row
+
+KINDS: Final = ("need", "offer")
+Array = NDArray[Any]
+_OF_POSTS: Final = ("high", "low", "created", "until", "cell", "region", "rank", "real")
+
+
+@dataclass(slots=True)
+class Columns:
+    """Posts and their entries, in any order: `owner` is a post's place among these, `stream` see `Topics`."""
+
+    high: Array  # the id's first 64 bits
+    low: Array
+    created: Array
+    until: Array
+    cell: Array
+    region: Array
+    rank: Array
+    real: Array
+    owner: Array
+    stream: Array
+
+    @classmethod
+    def of(cls, rows: Sequence[Row], topics: "Topics", places: Places) -> "Columns":
+        """So many rows as columns."""
+        halves = np.frombuffer(bytes.fromhex("".join(row.id for row in rows)), dtype=">u8").astype(np.uint64)
+        counts = [len(row.topics) for row in rows]
+        return cls(
+            high=halves[0::2],
+            low=halves[1::2],
+            created=np.array([row.created for row in rows], dtype=np.int64),
+            until=np.array([row.until for row in rows], dtype=np.int64),
+            cell=np.array([places.number(row.cell) for row in rows], dtype=np.int32),
+            region=np.array([row.region for row in rows], dtype=np.int32),
+            rank=np.array([row.rank for row in rows], dtype=np.int16),
+            real=np.array([row.real for row in rows], dtype=np.int8),
+            owner=np.repeat(np.arange(len(rows), dtype=np.int32), counts),
+            stream=np.array([topics.stream(t, row.kind) for row in rows for t in row.topics], dtype=np.int32),
+        )
+
+    @classmethod
+    def joined(cls, parts: Sequence["Columns"]) -> "Columns":
+        """Several as one."""
+        starts = np.cumsum([0, *(len(part.created) for part in parts)], dtype=np.int32)
+        owner = np.concatenate([part.owner + start for part, start in zip(parts, starts, strict=False)])
+        others = {name: np.concatenate([getattr(p, name) for p in parts]) for name in (*_OF_POSTS, "stream")}
+        return cls(owner=owner, **others)
+
+    def only(self, kept: Array) -> "Columns":
+        """The posts for which `kept` is true, with their entries."""
+        place = np.cumsum(kept, dtype=np.int32) - 1
+        entries = kept[self.owner]
+        posts = {name: getattr(self, name)[kept] for name in _OF_POSTS}
+        return Columns(**posts, owner=place[self.owner[entries]], stream=self.stream[entries])
+
+
+class Topics:
+    """Streams as numbers: twice the topic's, plus the kind's."""
+
+    def __init__(self) -> None:
+        self._number: dict[str, int] = {}
+
+    def stream(self, topic: str, kind: str) -> int:
+        return 2 * self._number.setdefault(topic, len(self._number)) + KINDS.index(kind)
+
+    def streams(self, topics: Sequence[str], kinds: Sequence[str]) -> list[int]:
+        """Those that exist."""
+        known = [self._number[topic] for topic in dict.fromkeys(topics) if topic in self._number]
+        return [2 * number + KINDS.index(kind) for number in known for kind in kinds]
+
+
+@dataclass(slots=True)
+class Lane:
+    """One stream's posts: by number, by (rank, number descending), and by cell, each cell's newest first.
+
+    `runs` are its cells by latitude: `run_lat`, `run_cell`, and where each begins in `celled` (one more at the end).
+    """
+
+    aged: Array
+    ranked: Array
+    celled: Array
+    run_lat: Array
+    run_cell: Array
+    run_start: Array
+
+
+@dataclass(slots=True)
+class Base:
+    """See the module."""
+
+    high: Array
+    low: Array
+    created: Array
+    until: Array
+    cell: Array
+    region: Array
+    rank: Array
+    real: Array
+    lanes: dict[int, Lane]
+    by_id: Array  # numbers in the order of `high`
+    alive: Array
+    dead: int = 0
+
+    def __len__(self) -> int:
+        return len(self.created)
+
+    def find(self, post_id: str) -> int | None:
+        """The number of a living post."""
+        high, low = halves_of(post_id)
+        place = int(np.searchsorted(self.high, np.uint64(high), sorter=self.by_id))
+        while place < len(self.by_id) and self.high[number := self.by_id[place]] == high:
+            if self.low[number] == low and self.alive[number]:
+                return int(number)
+            place += 1
+        return None
+
+    def id_of(self, number: int) -> str:
+        return f"{self.high[number]:016x}{self.low[number]:016x}"
+
+    def kill(self, number: int) -> None:
+        self.alive[number] = False
+        self.dead += 1
+
+    def boundary(self, created: int, post_id: str) -> int:
+        """How many numbers come behind this place in the newest order: all of them are lower than what is returned."""
+        low, high = (int(np.searchsorted(self.created, created, side)) for side in ("left", "right"))
+        while low < high and self.id_of(low) > post_id:
+            low += 1
+        return low
+
+    def columns(self) -> Columns:
+        """The living posts, to be built anew."""
+        owner = np.concatenate([lane.aged for lane in self.lanes.values()] or [np.empty(0, np.int32)])
+        counts = [len(lane.aged) for lane in self.lanes.values()]
+        stream = np.repeat(np.array(list(self.lanes), dtype=np.int32), counts)
+        whole = Columns(**{name: getattr(self, name) for name in _OF_POSTS}, owner=owner, stream=stream)
+        return whole.only(self.alive)
+
+    @property
+    def octets(self) -> int:
+        """What its arrays hold."""
+        own: int = sum(getattr(self, name).nbytes for name in (*_OF_POSTS, "by_id", "alive"))
+        return own + sum(int(getattr(lane, f.name).nbytes) for lane in self.lanes.values() for f in fields(Lane))
+
+
+def halves_of(post_id: str) -> tuple[int, int]:
+    """An id of 32 hex digits as two numbers, ordered as the texts are."""
+    return int(post_id[:16], 16), int(post_id[16:], 16)
+
+
+def build(columns: Columns, lat: Array) -> Base:
+    """Sort. `lat`: of each cell by number, degrees. Runs in a thread: numpy lets the loop go on while it sorts."""
+    order = np.lexsort((~columns.low, ~columns.high, columns.created))
+    place = np.empty(len(order), dtype=np.int32)
+    place[order] = np.arange(len(order), dtype=np.int32)
+    posts = {name: getattr(columns, name)[order] for name in _OF_POSTS}
+    return Base(
+        **posts,
+        lanes=_lanes(place[columns.owner], columns.stream, posts["rank"], posts["cell"], lat),
+        by_id=np.argsort(posts["high"], kind="stable").astype(np.int32),
+        alive=np.ones(len(order), dtype=np.bool_),
+    )
+
+
+def _lanes(number: Array, stream: Array, rank: Array, cell: Array, lat: Array) -> dict[int, Lane]:
+    by_stream = np.lexsort((number, stream))
+    number, stream = number[by_stream], stream[by_stream]
+    found, starts = np.unique(stream, return_index=True)
+    northward = np.empty(len(lat), dtype=np.int32)
+    northward[np.argsort(lat, kind="stable")] = np.arange(len(lat), dtype=np.int32)
+    lanes = {}
+    ends = np.append(starts[1:], len(stream))[: len(starts)]
+    for one, first, last in zip(found, starts, ends, strict=True):
+        aged = number[first:last].copy()
+        newest = aged[::-1]
+        ranked = newest[np.argsort(rank[newest], kind="stable")]
+        celled = newest[np.argsort(northward[cell[newest]], kind="stable")]
+        its_cells = cell[celled]
+        begins = np.flatnonzero(np.diff(its_cells, prepend=-1)).astype(np.int32)
+        run_cell = its_cells[begins]
+        run_start = np.append(begins, np.int32(len(celled)))
+        lanes[int(one)] = Lane(aged, ranked, celled, lat[run_cell], run_cell, run_start)
+    return lanes

@@ -1,0 +1,216 @@
+"""Keeps a process in step with the feed of changes, and holds the plaza in memory where that is worth it.
+
+Who asks is told after every commit made before the asking: a turn reads the feed, and whoever asks while one is under
+way waits for the next, all together for the same one. Nothing here is needed for an answer to be right: where the feed
+cannot be read, or there is no index, `caught_up` says so and the plaza is read by SQL.
+"""
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Final
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from mutualaid.kit import metrics, outbox
+from mutualaid.kit.logs import where
+from mutualaid.posts.index.feed import Feed, feed_of
+from mutualaid.posts.index.room import free_octets
+from mutualaid.posts.index.rows import Row
+from mutualaid.services import Services
+
+if TYPE_CHECKING:
+    from mutualaid.posts.index.standing import Standing
+
+LEAST: Final = 2_000  # entries; fewer are read from the tables as quickly, and cost no memory
+POLL_S: Final = 0.4  # without a bell
+_PATIENCE_S: Final = 0.25  # then the tables answer
+_AGAIN_S: Final = 600.0  # after memory was short
+_LOOKS_S: Final = 8.0  # between looks whether the plaza has grown large enough
+
+Heard = Callable[[dict[str, tuple[bool, Row | None]]], None]
+
+log = structlog.get_logger()
+
+
+class Follower:
+    """One per process, see `following`. `heard` are told of each post that changed: (did it stand, how it stands)."""
+
+    def __init__(
+        self, feed: Feed, *, least: int = LEAST, free: Callable[[], int | None] = free_octets, waits: bool = True
+    ) -> None:
+        self.feed = feed
+        self.heard: list[Heard] = []
+        self._least, self._free, self._waits = least, free, waits
+        self._standing: Standing | None = None
+        self._made: Standing | None = None
+        self._pending: set[str] = set()  # changed, and not yet read
+        self._meanwhile: set[str] | None = None  # changed since an index began to be made
+        self._making: asyncio.Task[None] | None = None
+        self._turn_of: asyncio.Task[bool] | None = None
+        self._lock = asyncio.Lock()
+        self._begun = 0
+        self._in_step = False
+        self._looks_again_at = 0.0
+        self._fresh_at = time.monotonic()
+        self._woken = asyncio.Event()
+
+    async def caught_up(self) -> "Standing | None":
+        """The plaza as it stands, every earlier commit included; None where it must be read from the tables."""
+        begun = self._begun
+        async with self._lock:
+            if self._begun == begun:
+                self._begun += 1
+                if self._waits:  # a reader who goes away must not leave the connection in the middle of an answer
+                    if self._turn_of is not None:
+                        await asyncio.wait([self._turn_of])
+                    self._turn_of = asyncio.create_task(self._turn())
+                    self._in_step = await asyncio.shield(self._turn_of)
+                else:
+                    self._in_step = await self._turn()
+        return self._standing if self._in_step else None
+
+    @property
+    def staleness_s(self) -> float:
+        """Seconds since the feed was read last."""
+        return time.monotonic() - self._fresh_at
+
+    def wake(self) -> None:
+        """Look now."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Follow until cancelled, and make or renew the index when it is due."""
+        while True:
+            standing = await self.caught_up()
+            if self._making is None and self._in_step:
+                await self._tend()
+            metrics.PLAZA_INDEX_POSTS.set(len(standing) if standing else 0)
+            metrics.PLAZA_INDEX_STALENESS.set(self.staleness_s)
+            try:
+                async with asyncio.timeout(POLL_S):
+                    await self._woken.wait()
+            except TimeoutError:
+                continue
+            finally:
+                self._woken.clear()
+
+    async def close(self) -> None:
+        for task in (self._turn_of, self._making):
+            if task is not None and not task.done():
+                task.cancel()
+                await asyncio.wait([task])
+        await self.feed.close()
+
+    # ---- a turn ----
+
+    async def _turn(self) -> bool:
+        try:
+            async with asyncio.timeout(_PATIENCE_S):
+                if not self.feed.place:
+                    await self.feed.open()
+                changed = await self.feed.changes()
+                if changed is None:  # it was away for longer than the feed is kept
+                    self._begin_anew()
+                    return False
+                self._pending |= changed
+                await self._apply()
+        except (TimeoutError, OSError, SQLAlchemyError, sqlite3.Error) as problem:
+            return await self._lost(problem)
+        except Exception as problem:  # asyncpg's errors have no root of their own
+            if not type(problem).__module__.startswith("asyncpg"):
+                raise
+            return await self._lost(problem)
+        self._fresh_at = time.monotonic()
+        return True
+
+    async def _lost(self, problem: Exception) -> bool:
+        error, at = where(problem)
+        log.warning("plaza_feed_lost", error=error, at=at)
+        if self._waits:
+            await self.feed.close()
+        return False
+
+    def _begin_anew(self) -> None:
+        self._standing = self._made = None
+        self._pending.clear()
+        self._meanwhile = None
+        if self._making is not None:
+            self._making.cancel()
+
+    async def _apply(self) -> None:
+        """What is pending goes into the index, or with all that changed meanwhile into the one just made."""
+        if self._meanwhile is not None:
+            self._meanwhile |= self._pending
+        if self._made is not None and self._meanwhile is not None:
+            rows = await self.feed.rows(self._meanwhile)
+            for post_id in self._meanwhile - self._pending:
+                self._made.put(post_id, rows.get(post_id))
+            self._standing, self._made, self._meanwhile = self._made, None, None
+        elif self._pending:
+            rows = await self.feed.rows(self._pending)
+        told = {}
+        for post_id in self._pending:
+            row = rows.get(post_id)
+            told[post_id] = (self._standing is not None and self._standing.put(post_id, row), row)
+        self._pending.clear()
+        for heard in self.heard:
+            heard(told)
+
+    # ---- making ----
+
+    async def _tend(self) -> None:
+        if self._made is not None:
+            return
+        if self._standing is None and time.monotonic() >= self._looks_again_at:
+            self._looks_again_at = time.monotonic() + _LOOKS_S
+            if await self.feed.many(self._least):
+                self._begin(None)
+        elif self._standing is not None and self._standing.worn:
+            self._begin(self._standing)
+
+    def _begin(self, standing: "Standing | None") -> None:
+        self._meanwhile = set()
+        self._making = asyncio.create_task(self._make(standing), name="plaza index")
+
+    async def _make(self, standing: "Standing | None") -> None:
+        from mutualaid.posts.index import making  # arrays are loaded by those who need them
+
+        began = time.monotonic()
+        try:
+            made = making.loaded(self.feed, self._free) if standing is None else making.renewed(standing, self._free)
+            self._made = await made
+            log.info("plaza_index_made", count=len(self._made), seconds=_since(began))
+        except Exception as problem:
+            self._meanwhile = None
+            self._standing = None if isinstance(problem, making.NoRoom) else self._standing
+            self._looks_again_at = time.monotonic() + _AGAIN_S
+            error, at = where(problem)
+            log.warning("plaza_index_not_made", error=error, at=at)
+        finally:
+            self._making = None
+
+
+def _since(began: float) -> float:
+    return round(time.monotonic() - began, 3)
+
+
+@asynccontextmanager
+async def following(services: Services) -> AsyncIterator[Follower]:
+    """A follower of this database's feed within the block, woken by the outbox's bell."""
+    follower = Follower(feed_of(services.database), waits=services.database.dialect == "postgresql")
+
+    async def rung(_payload: str) -> None:
+        follower.wake()
+
+    async with services.bells.listening(outbox.BELL, rung):
+        running = asyncio.create_task(follower.run(), name="plaza follower")
+        try:
+            yield follower
+        finally:
+            running.cancel()
+            await asyncio.wait([running])
+            await follower.close()

@@ -1,0 +1,60 @@
+"""Cells as small numbers, and exact distances from one cell to many at once."""
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mutualaid.kit import cells, spots
+
+Ints = NDArray[np.int32]
+Metres = NDArray[np.int64]
+
+_UNSURE_M: Final = 1e-3  # nearer than this to half a metre, the shared function decides; ours errs by far less
+_FAR_M: Final = 10_000_000  # beyond, the arcsine loses digits
+
+
+class Places:
+    """Every cell that was ever seen, numbered in the order of its coming. Numbers stay; arrays only grow."""
+
+    def __init__(self) -> None:
+        self._number: dict[str, int] = {}
+        self._names: list[str] = []
+        self._xyz: NDArray[np.float64] = np.empty((1024, 3))
+        self.lat: NDArray[np.float64] = np.empty(1024)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def number(self, cell: str) -> int:
+        """The cell's number, a new one where it has none."""
+        found = self._number.get(cell)
+        if found is None:
+            found = len(self._names)
+            if found == len(self.lat):
+                self._xyz = np.concatenate((self._xyz, np.empty_like(self._xyz)))
+                self.lat = np.concatenate((self.lat, np.empty_like(self.lat)))
+            centre = cells.centre(cell)
+            self._xyz[found], self.lat[found] = spots.on_sphere(centre), centre[0]
+            self._names.append(cell)
+            self._number[cell] = found
+        return found
+
+    def name(self, number: int) -> str:
+        return self._names[number]
+
+    def metres(self, viewer: str, numbers: Ints) -> Metres:
+        """Whole metres from a cell to each of these: what `cells.between_m` says, to the metre."""
+        apart = self._xyz[numbers] - spots.on_sphere(cells.centre(viewer))
+        chord: Any = np.sqrt((apart * apart).sum(axis=1))
+        exact: Any = 2 * spots.RADIUS_M * np.arcsin(np.minimum(chord / 2, 1.0))
+        whole: Metres = np.rint(exact).astype(np.int64)
+        unsure = (np.abs(exact - np.floor(exact) - 0.5) < _UNSURE_M) | (exact > _FAR_M)
+        for n in np.flatnonzero(unsure):
+            whole[n] = cells.between_m(viewer, self._names[numbers[n]])
+        return whole
+
+    @property
+    def octets(self) -> int:
+        """What it holds, without the names, which the process knows anyway."""
+        return self._xyz.nbytes + self.lat.nbytes
