@@ -13,6 +13,8 @@ from mutualaid import routes, trouble
 from mutualaid.kit import logs, outbox
 from mutualaid.kit.settings import Settings, load
 from mutualaid.members.sessions import watching
+from mutualaid.posts.index.follower import following
+from mutualaid.posts.live import telling
 from mutualaid.services import Services
 from mutualaid.shell import Shell
 from mutualaid.wiring import open_services
@@ -20,16 +22,22 @@ from mutualaid.worker import Worker
 
 
 def build_app(settings: Settings, *, with_worker: bool = False, services: Services | None = None) -> Starlette:
-    """The whole application. `services` are given by tests that hold them already; otherwise its lifespan opens them."""
+    """The whole application. `services` are given by tests that hold them already; otherwise its lifespan opens them.
+
+    `app.state.leave()` ends the answers that would go on for ever: call it when the process is told to stop.
+    """
 
     @asynccontextmanager
-    async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, Any]]:
+    async def lifespan(app: Starlette) -> AsyncIterator[dict[str, Any]]:
         async with AsyncExitStack() as stack:
             opened = services if services is not None else await stack.enter_async_context(open_services(settings))
             doorkeeper = await stack.enter_async_context(watching(opened))
+            plaza = await stack.enter_async_context(following(opened))
+            live = await stack.enter_async_context(telling(opened, plaza))
+            app.state.leave = live.close
             if with_worker:
                 await stack.enter_async_context(working(opened))
-            yield {"services": opened, "doorkeeper": doorkeeper}
+            yield {"services": opened, "doorkeeper": doorkeeper, "plaza": plaza, "live": live}
 
     app = Starlette(
         routes=routes.build(settings),

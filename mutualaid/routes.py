@@ -31,6 +31,7 @@ from mutualaid.moderation import pages as moderation_pages
 from mutualaid.notices import api as notices
 from mutualaid.notices import pages as notices_pages
 from mutualaid.posts import api as posts
+from mutualaid.posts import api_live as posts_live
 from mutualaid.posts import pages as posts_pages
 from mutualaid.regions import api as regions
 
@@ -42,6 +43,7 @@ API: tuple[Endpoint, ...] = (
     *catalogue.ENDPOINTS,
     *regions.ENDPOINTS,
     *posts.ENDPOINTS,
+    *posts_live.ENDPOINTS,
     *matching.ENDPOINTS,
     *contacts.ENDPOINTS,
     *hooks.ENDPOINTS,
@@ -52,6 +54,7 @@ API: tuple[Endpoint, ...] = (
 PAGES: tuple[Endpoint, ...] = (
     *members_pages.PAGES,
     *posts_pages.PAGES,
+    *posts_live.PAGES,
     *notices_pages.PAGES,
     *matching_pages.PAGES,
     *contacts_pages.PAGES,

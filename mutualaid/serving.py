@@ -1,11 +1,13 @@
 """One process that does everything: migrate, seed, listen, serve, work, stop cleanly."""
 
 import asyncio
+import resource
 import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
 import uvicorn
 
@@ -25,6 +27,7 @@ class CannotListen(Exception):
 async def run(settings: Settings, *, host: str, port: int, with_worker: bool) -> None:
     """Serve until SIGINT or SIGTERM. Raises `CannotListen` before anything is opened."""
     listening = _listen(host, port)
+    files = _raise_files()
     async with open_services(settings) as services:
         await prepare(services)
         app = build_app(settings, with_worker=with_worker, services=services)
@@ -43,14 +46,21 @@ async def run(settings: Settings, *, host: str, port: int, with_worker: bool) ->
         )
         server = _Announced(config)
         shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104 — compared, not bound
-        server.announce = lambda: _say(settings, f"http://{shown}:{listening.getsockname()[1]}", with_worker)
+        server.leave = lambda: app.state.leave()
+        server.announce = lambda: _say(settings, f"http://{shown}:{listening.getsockname()[1]}", with_worker, files)
         await server.serve(sockets=[listening])
 
 
 class _Announced(uvicorn.Server):
-    """Says where it listens once it does."""
+    """Says where it listens once it does; its listeners leave when it is told to stop."""
 
     announce: Callable[[], None]
+    leave: Callable[[], None]
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """What would go on for ever ends first: the server waits for every answer under way."""
+        self.leave()
+        super().handle_exit(sig, frame)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -93,13 +103,30 @@ async def prepare(services: Services) -> None:
     await seed(services.database, now=clock.now())
 
 
-def _say(settings: Settings, address: str, with_worker: bool) -> None:
+_FEW_FILES = 4_096
+_FILES = 16_384  # open at once: a connection each, for thousands of listeners
+
+
+def _raise_files() -> int:
+    """As many open files as we want and may have; how many that is."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _FILES if hard == resource.RLIM_INFINITY else min(_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        return wanted
+    return wanted if soft == resource.RLIM_INFINITY else soft
+
+
+def _say(settings: Settings, address: str, with_worker: bool, files: int) -> None:
     mode = "测试模式 / test mode: fake makers, nothing leaves this machine" if settings.dev else "prod"
     print(f"mutualaid  {address}   API {address}/api/docs", flush=True)
     print(
         f"           {mode}; data in {settings.data}; {'with' if with_worker else 'without'} a worker{_memory()}",
         flush=True,
     )
+    if files < _FEW_FILES:
+        few = f"only {files} open files: about {files // 2} listeners at once; raise `ulimit -n`"
+        print(f"           {few}", flush=True)
     print("           Ctrl-C 停止 / stops it", flush=True)
 
 

@@ -16,6 +16,7 @@ MOST_BODY = 64 * 1024
 MOST_HEAD = 32 * 1024  # octets of all headers and the address together: browsers send a tenth of it
 MOST_HEADERS = 100
 ALWAYS_ANSWERED = frozenset({"/healthz", "/readyz", "/metrics"})
+LASTING = frozenset({"/api/v1/plaza/stream", "/live/plaza"})  # bounded by the number of listeners
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _HEADERS = [
     (b"x-content-type-options", b"nosniff"),
@@ -39,11 +40,12 @@ class Shell:
             return
         full = self._under_way >= self._most and scope["path"] not in ALWAYS_ANSWERED
         inner = _turned_away if full else _refused_unread if _too_long(scope) else self._app
-        self._under_way += 1
+        counted = int(scope["path"] not in LASTING)
+        self._under_way += counted
         try:
             await _serve(inner, scope, receive, send)
         finally:
-            self._under_way -= 1
+            self._under_way -= counted
 
 
 def _too_long(scope: Scope) -> bool:

@@ -14,6 +14,7 @@ from mutualaid.kit import clock as kit_clock
 from mutualaid.kit.database import Database
 from mutualaid.kit.ring import KeyRing
 from mutualaid.kit.settings import Settings
+from mutualaid.posts import api_live
 from mutualaid.regions import source
 from mutualaid.regions.source import Row
 from mutualaid.seed import seed
@@ -128,6 +129,13 @@ async def house(services: Services, clock: Clock) -> AsyncIterator[House]:
     """The whole application over HTTP, without a socket; `await house.work()` lets the worker finish what is due."""
     async with open_house(services, clock) as opened:
         yield opened
+
+
+@pytest.fixture
+def brief_streams() -> Iterator[None]:
+    """What would be told for ever ends at once, for whoever asks at every door."""
+    with mock.patch.object(api_live, "LASTS_S", 0.0):
+        yield
 
 
 _LONG = (

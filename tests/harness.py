@@ -1,15 +1,16 @@
 """The house over HTTP, and the people who use it: what journeys and API tests are written with."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from httpx2 import ASGITransport, AsyncClient, Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mutualaid.app import build_app
+from mutualaid.posts.index.follower import Follower
 from mutualaid.services import Services
 from mutualaid.worker import Worker
 from tests.moments import Clock
@@ -88,6 +89,9 @@ class House:
     services: Services
     clock: Clock
     worker: Worker
+    plaza: Follower
+    app: ASGIApp
+    leave: Callable[[], None]
     _phones: int = 0
     _serials: int = 0
 
@@ -161,4 +165,5 @@ async def open_house(services: Services, clock: Clock) -> AsyncIterator[House]:
 
         transport = ASGITransport(with_state)
         async with AsyncClient(transport=transport, base_url="http://testserver") as client:
-            yield House(client, services, clock, Worker(services))
+            assert state is not None
+            yield House(client, services, clock, Worker(services), state["plaza"], with_state, app.state.leave)

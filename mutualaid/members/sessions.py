@@ -88,6 +88,14 @@ async def visitor_of(request: Request) -> Principal | None:
     return await _holder_of(request, cookies.read(request, cookies.SESSION) or "")
 
 
+async def still_there(request: Request) -> bool:
+    """For an answer that goes on: whether whoever asked for it may still be told; strangers always."""
+    if request.user is None:
+        return True
+    holder = await (caller_of if request.url.path.startswith("/api/") else visitor_of)(request)
+    return holder is not None and (holder.id, holder.suspended) == (request.user.id, request.user.suspended)
+
+
 async def _holder_of(request: Request, token: str) -> Principal | None:
     if not 0 < len(token) <= _LONGEST_TOKEN:
         return None

@@ -23,11 +23,13 @@ WHERE p.state = 'open' AND m.status = 'active' AND l.remaining > l.held
 _ENTRY: Final = 'post_id, topic, kind, "real", cell, region, rank, created_at, until'
 _CELL: Final = 'topic, kind, "real", region, cell, spot'
 _FOLLOW: Final = f"""
+  INSERT INTO plaza_changes (post_id, stood, at{{more}})
+    SELECT p.id, CASE WHEN EXISTS (SELECT 1 FROM plaza_entries e WHERE e.post_id = p.id) THEN 1 ELSE 0 END, {{now}}
+    FROM posts p WHERE p.id {{which}};
   DELETE FROM plaza_entries WHERE post_id {{which}};
   INSERT INTO plaza_entries ({_ENTRY}) SELECT {_ENTRY} FROM plaza_standing WHERE post_id {{which}};
   INSERT INTO plaza_cells ({_CELL}) SELECT {_CELL} FROM plaza_standing WHERE post_id {{which}} ORDER BY topic
     ON CONFLICT DO NOTHING;
-  INSERT INTO plaza_changes (post_id, at{{more}}) SELECT id, {{now}} FROM posts WHERE id {{which}};
 """  # noqa: S608 — names of ours
 # what the entries or the card of a post are made of
 _OF_POST: Final = (

@@ -13,7 +13,7 @@ from mutualaid.kit.errors import NotFound, ProviderUnavailable
 from mutualaid.members import consents
 from mutualaid.members.errors import ConsentNeeded, RealNameNeeded, Suspended
 from mutualaid.members.policies import PUBLIC, SIGNED_IN, VERIFIED, may_act
-from mutualaid.posts import actions, cards, placing, reading, wire
+from mutualaid.posts import actions, at_hand, cards, placing, reading, wire
 from mutualaid.posts.checking import Checker
 from mutualaid.posts.drafts import PostAmendment, PostDraft, ReportDraft, ResolveDraft
 from mutualaid.posts.errors import AgeNotAllowed, AlreadyReported, OwnPost, PostNotOpen, QuantityHeld
@@ -53,11 +53,14 @@ async def _answer(request: Request, d: Deed, post: Post, catalogue: Catalogue, s
 
 async def list_plaza(request: Request) -> Response:
     """The plaza: available open posts, nearest, newest or most urgent first."""
-    services = of(request)
-    checker = await Checker.at_door(services, language(request))
+    checker = await Checker.at_door(of(request), language(request))
     asked = await query(request, PlazaQuery, check=checker.plaza)
-    async with services.database.reading() as session:
-        page = await reading.read_plaza(session, services.ring, asked, checker.catalogue)
+    standing = await at_hand.follower_of(request).caught_up()
+    if standing is not None and at_hand.answers(asked):
+        body = await at_hand.page(request, standing, asked, checker)
+        return Response(body, media_type="application/json")
+    async with of(request).database.reading() as session:
+        page = await reading.read_plaza(session, of(request).ring, asked, checker.catalogue)
     return answer(_list(request, page, checker, crs=asked.crs))
 
 

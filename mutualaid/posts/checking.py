@@ -11,7 +11,7 @@ from mutualaid.kit.errors import FieldError, Invalid
 from mutualaid.kit.texts import N_, Language
 from mutualaid.posts import placing, rules
 from mutualaid.posts.drafts import PostAmendment, PostDraft, WindowDraft
-from mutualaid.posts.wire import PlazaQuery
+from mutualaid.posts.wire import LiveQuery
 from mutualaid.regions import store as regions
 from mutualaid.services import Services
 
@@ -55,7 +55,7 @@ class Checker:
             *rules.window_errors(_windows(change.available), now=self.now),
         ]
 
-    async def plaza(self, query: PlazaQuery) -> Sequence[FieldError]:
+    async def plaza(self, query: LiveQuery) -> Sequence[FieldError]:
         """What a reader asks the plaza."""
         found: list[FieldError] = []
         if query.item is not None and self.catalogue.get(query.item) is None:
@@ -65,7 +65,8 @@ class Checker:
         if query.near is not None:
             found += placing.box_errors("near", *near_point(query.near))
         elif "near" not in query.model_fields_set:
-            asking = [("sort", query.sort == "distance"), ("within_km", query.within_km is not None)]
+            sort = getattr(query, "sort", None)
+            asking = [("sort", sort == "distance"), ("within_km", query.within_km is not None)]
             needed = N_("Distance needs a place: please give near.")
             found += [FieldError(name, "near_needed", needed) for name, asked in asking if asked]
         if query.region is not None:

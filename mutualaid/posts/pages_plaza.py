@@ -20,8 +20,9 @@ from mutualaid.kit.faces.rendering import page
 from mutualaid.kit.faces.rows import row
 from mutualaid.kit.texts import DEFAULT, Language
 from mutualaid.members.policies import PUBLIC
-from mutualaid.posts import cards, reading, wire
+from mutualaid.posts import at_hand, cards, reading, wire
 from mutualaid.posts.checking import Checker
+from mutualaid.posts.orders import FromMemory
 from mutualaid.posts.wire import PlazaQuery
 from mutualaid.regions import picking
 from mutualaid.services import of
@@ -53,8 +54,10 @@ async def list_plaza(request: Request) -> Response:
     around: dict[str, Any] = {"form": form, "picked": picked, "whose": whose, "items": items, "chosen": chosen}
     with or_again("posts/list.html", cards=[], more=None, sort="", **around):
         asked = await parse(raw, PlazaQuery, check=checker.plaza)
+        standing = await at_hand.follower_of(request).caught_up()
+        orders = FromMemory(standing, clock.now()) if standing is not None and at_hand.answers(asked) else None
         async with services.database.reading() as session:
-            found = await reading.read_plaza(session, services.ring, asked, checker.catalogue)
+            found = await reading.read_plaza(session, services.ring, asked, checker.catalogue, orders=orders)
     reader = request.user.id if request.user else None
     cards = [
         wire.post_view(card, checker.catalogue, language=checker.language, reader=reader, distance_m=metres)

@@ -52,7 +52,7 @@ class PlazaChange(Base):
     """The feed: a post whose entries or card have changed, written by the triggers in the same transaction.
 
     `xid`: PostgreSQL's number of that transaction, by which a reader tells what it has not seen yet; unused on SQLite,
-    where `id` grows in the order of the commits. `at`: by the database's own clock.
+    where `id` grows in the order of the commits. `stood`: 1 where it had entries before. `at`: by the database's clock.
     """
 
     __tablename__ = "plaza_changes"
@@ -60,6 +60,7 @@ class PlazaChange(Base):
     id: Mapped[int] = mapped_column(_Serial, primary_key=True, autoincrement=True)
     post_id: Mapped[str] = mapped_column(String(32))
     xid: Mapped[str | None] = mapped_column(TransactionNumber, index=True)
+    stood: Mapped[int] = mapped_column(SmallInteger)
     at: Mapped[datetime] = mapped_column(Instant)
 
     __table_args__ = ({"sqlite_autoincrement": True},)  # an id is never given twice, also when all rows have gone

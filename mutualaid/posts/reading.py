@@ -19,7 +19,7 @@ from mutualaid.posts.orders import FromTables, Hit, Orders
 from mutualaid.posts.plaza import Filters
 from mutualaid.posts.records import Post
 from mutualaid.posts.streams import Found
-from mutualaid.posts.wire import OwnQuery, PlazaQuery, Stats
+from mutualaid.posts.wire import LiveQuery, OwnQuery, PlazaQuery, Stats
 from mutualaid.regions.rules import code_range
 
 
@@ -36,13 +36,15 @@ def sort_of(query: PlazaQuery) -> Sort:
     return query.sort or ("distance" if query.near else "newest")
 
 
-def _filters(query: PlazaQuery, catalogue: Catalogue) -> Filters:
+def filters_of(query: LiveQuery, catalogue: Catalogue, viewer: str | None) -> Filters:
+    """What is asked for, by a viewer in this cell."""
     items: tuple[str, ...] | None = (query.item,) if query.item else None
     if query.group is not None:
         of_group = tuple(i.code for i in catalogue.items if i.group == query.group)
         items = of_group if items is None else tuple(i for i in items if i in of_group)
     region = code_range(query.region) if query.region else None
-    return Filters(kind=query.kind, items=items, region=region, real_name=query.real_name)
+    within = None if query.within_km is None or viewer is None else (viewer, round(query.within_km * 1000))
+    return Filters(kind=query.kind, items=items, region=region, real_name=query.real_name, within=within)
 
 
 def _identity(query: PlazaQuery, viewer: str | None) -> str:
@@ -62,15 +64,14 @@ class Places:
 async def find(orders: Orders, ring: KeyRing, query: PlazaQuery, catalogue: Catalogue) -> Places:
     """One page of the plaza. The reader's point is snapped to its cell before anything is computed from it."""
     viewer = cells.cell_of(*to_wgs84(*near_point(query.near), query.crs)) if query.near else None
-    filters, bound, one_more = _filters(query, catalogue), _identity(query, viewer), query.limit + 1
-    within = round(query.within_km * 1000) if query.within_km is not None else None
+    filters, bound, one_more = filters_of(query, catalogue, viewer), _identity(query, viewer), query.limit + 1
     sort = sort_of(query)
     if sort == "distance" and viewer is not None:
         after = _after_rank(ring, bound, query.cursor)
+        within = filters.within[1] if filters.within else None
+        filters = replace(filters, within=None)
         found = await orders.nearest(filters, viewer=viewer, within_m=within, after=after, limit=one_more)
     else:
-        if within is not None and viewer is not None:
-            filters = replace(filters, within=(viewer, within))
         if sort == "urgent":
             found = await orders.urgent(filters, after=_after_rank(ring, bound, query.cursor), limit=one_more)
         else:

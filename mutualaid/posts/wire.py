@@ -112,8 +112,8 @@ class Reported(View):
     hidden: bool
 
 
-class PlazaQuery(Query):
-    """Filters and order of the plaza."""
+class LiveQuery(Query):
+    """Filters of the plaza."""
 
     kind: Kind | None = None
     item: Annotated[Text, Field(min_length=1, max_length=64)] | None = None
@@ -126,6 +126,11 @@ class PlazaQuery(Query):
     ) = None
     crs: Crs = "wgs84"
     within_km: Annotated[QueryFloat, Field(gt=0, le=2000)] | None = None
+
+
+class PlazaQuery(LiveQuery):
+    """Filters and order of the plaza."""
+
     sort: Sort | None = None
     limit: Limit = 20
     cursor: Cursor | None = None

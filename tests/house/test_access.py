@@ -17,6 +17,8 @@ from mutualaid.kit.settings import Settings
 from tests.harness import House, Person
 from tests.house.access import API, PAGES, ROWS, UNKNOWN, Row, World, the_world
 
+pytestmark = pytest.mark.usefixtures("brief_streams")
+
 ORIGIN = "http://testserver"
 
 

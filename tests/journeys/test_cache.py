@@ -6,60 +6,16 @@ and posting, what must be counted is refused, and when it is back everything is 
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
 
 import pytest
 
 from mutualaid import worker
 from mutualaid.app import working
-from mutualaid.kit.settings import Settings
-from mutualaid.wiring import open_services
-from tests import servers
-from tests.harness import House, Person, a_need, id_number, open_house
-from tests.moments import Clock
+from tests.harness import House, Person, a_need, id_number
+from tests.journeys.two import Two, connected, elsewhere, until
 
 REVOKED_WITHIN_S = 1.0
 NEVER_S = 3600.0
-
-
-@dataclass
-class Two:
-    """Two instances, and the cache between them."""
-
-    here: House
-    there: House
-    valkey: servers.ValkeyServer
-
-
-@pytest.fixture
-async def two(settings: Settings, clock: Clock) -> AsyncIterator[Two]:
-    with servers.valkey() as valkey:
-        strict = settings.model_copy(update={"redis_url": valkey.url, "limits": "strict"})
-        async with (
-            open_services(strict) as one,
-            open_services(strict) as other,
-            open_house(one, clock) as here,
-            open_house(other, clock) as there,
-        ):
-            both = Two(here, there, valkey)
-            await until(lambda: connected(both))
-            yield both
-
-
-async def connected(two: Two) -> bool:
-    return two.here.services.bells.connected and two.there.services.bells.connected
-
-
-async def until(holds: Callable[[], Awaitable[bool]], patience_s: float = 20) -> None:
-    async with asyncio.timeout(patience_s):
-        while not await holds():  # noqa: ASYNC110 — what is waited for happens in another process and sets no event
-            await asyncio.sleep(0.02)
-
-
-def elsewhere(person: Person, house: House) -> Person:
-    """The same person with the same token, at the other instance."""
-    return Person(house, person.phone, person.token, person.id)
 
 
 async def accepted_for_s(there: Person) -> float:

@@ -12,6 +12,8 @@ from tests.harness import API, House
 from tests.journeys.fuzz.asking import fuzz
 from tests.journeys.fuzz.world import World
 
+pytestmark = pytest.mark.usefixtures("brief_streams")
+
 EACH = 3  # right and as many wrong cases for every door and database; `--deep` asks tens of thousands
 DEEP, DEEP_EACH = 25_000, 40
 
@@ -30,7 +32,7 @@ DELETE /me/consents/{purpose}
 POST /me/real-name
 GET /me/export /me/posts /me/matches /me/contacts /me/notices
 PUT /me/notices/{id}/read
-GET /items /regions /regions/locate /posts /posts/{id} /stats
+GET /items /regions /regions/locate /posts /posts/{id} /plaza/stream /stats
 POST /posts /posts/{id}/confirm /posts/{id}/resolve /posts/{id}/withdraw /posts/{id}/reports
 PATCH /posts/{id}
 GET /posts/{id}/matches /matches/{id}

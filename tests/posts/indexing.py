@@ -19,12 +19,17 @@ async def indexed(services: Services) -> AsyncIterator[Follower]:
     waits = services.database.dialect == "postgresql"
     follower = Follower(feed_of(services.database), least=0, free=no_word_of_memory, waits=waits)
     try:
-        await follower.caught_up()
-        follower._begin(None)
-        await made(follower)
+        await fill(follower)
         yield follower
     finally:
         await follower.close()
+
+
+async def fill(follower: Follower) -> None:
+    """An index of what stands, be it ever so little."""
+    await follower.caught_up()
+    follower._begin(None)
+    await made(follower)
 
 
 async def renew(follower: Follower) -> None:

@@ -27,7 +27,7 @@ from tests.harness import House
 from tests.moments import START, Clock
 from tests.posts import city
 from tests.posts.city import Lot, Question
-from tests.posts.indexing import indexed, renew
+from tests.posts.indexing import fill, indexed, renew
 
 QUERIES = 1_050  # on each database
 PAGES_WALKED = 12
@@ -105,11 +105,14 @@ async def test_every_order_equals_brute_force_over_shown_cells(
     assert (found > 4 * QUERIES, ties > QUERIES // 4) == (True, True), "these were no empty questions"
 
 
-async def test_over_http_the_same_questions_have_the_same_answers(house: House, clock: Clock) -> None:
+@pytest.mark.parametrize("in_memory", [False, True], ids=["tables", "memory"])
+async def test_over_http_the_same_questions_have_the_same_answers(house: House, clock: Clock, in_memory: bool) -> None:
     random = Random(7)
     lots = city.generate(random, posts=150)
     await settle(house.services.database, lots)
     reader = await house.newcomer()
+    if in_memory:
+        await fill(house.plaza)
 
     for _ in range(40):
         question = city.ask(random)

@@ -210,6 +210,7 @@ def upgrade() -> None:
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("post_id", sa.String(length=32), nullable=False),
         sa.Column("xid", TransactionNumber(), nullable=True),
+        sa.Column("stood", sa.SmallInteger(), nullable=False),
         sa.Column("at", Instant(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_plaza_changes")),
         sqlite_autoincrement=True,

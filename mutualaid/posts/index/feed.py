@@ -9,7 +9,7 @@ import asyncio
 import json
 import re
 import sqlite3
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import AsyncExitStack
 from typing import Any, Final, Protocol
 
@@ -17,6 +17,9 @@ from sqlalchemy.engine import make_url
 
 from mutualaid.kit.database import Database
 from mutualaid.posts.index.rows import Row
+
+Changes = dict[str, bool]
+"""Each post that changed: whether it stood on the plaza before."""
 
 _AT_ONCE: Final = 2_000  # rows read at a stretch: a few milliseconds
 _BETWEEN: Final = "\x1f"
@@ -32,10 +35,10 @@ class Feed(Protocol):
     async def open(self) -> None:
         """Stand at the end of the feed."""
 
-    async def changes(self) -> set[str] | None:
-        """The posts that changed since `place`, which moves on; None where the feed no longer reaches back so far."""
+    async def changes(self) -> Changes | None:
+        """What changed since `place`, which moves on; None where the feed no longer reaches back so far."""
 
-    async def since(self, place: str) -> set[str] | None:
+    async def since(self, place: str) -> Changes | None:
         """The same for somebody else's place; also None for what is no place."""
 
     async def rows(self, post_ids: Collection[str]) -> dict[str, Row]:
@@ -58,7 +61,7 @@ def feed_of(database: Database) -> Feed:
 _ROW: Final = (
     'post_id, min(kind), min("real"), min(cell), min(region), min(rank), min({created}), min({until}), {topics}'
 )
-_MANY: Final = "SELECT count(*) FROM (SELECT 1 FROM plaza_entries LIMIT {}) AS some"
+_MANY: Final = "SELECT count(*) FROM (SELECT 1 FROM plaza_entries LIMIT {}) AS found"
 
 
 def _row(found: Any) -> Row:
@@ -72,6 +75,7 @@ _LITE: Final = _ROW.format(created="created_at", until="until", topics="group_co
 _LITE_ROWS: Final = f"""SELECT {_LITE} FROM plaza_entries
     WHERE post_id IN (SELECT value FROM json_each(?)) GROUP BY post_id"""  # noqa: S608 — words of ours
 _LITE_EVERY: Final = f"SELECT {_LITE} FROM plaza_entries WHERE post_id > ? GROUP BY post_id ORDER BY post_id LIMIT ?"  # noqa: S608
+_LITE_SINCE: Final = "SELECT id, post_id, stood FROM plaza_changes WHERE id > ? ORDER BY id"
 
 
 class SqliteFeed:
@@ -94,20 +98,22 @@ class SqliteFeed:
     def _one(self, sql: str, *values: Any) -> Any:
         return self._connection.execute(sql, values).fetchone()[0]
 
-    async def changes(self) -> set[str] | None:
+    async def changes(self) -> Changes | None:
         found, self.place = self._since(int(self.place))
         return found
 
-    async def since(self, place: str) -> set[str] | None:
+    async def since(self, place: str) -> Changes | None:
         return self._since(int(place))[0] if _NUMBER.fullmatch(place) else None
 
-    def _since(self, place: int) -> tuple[set[str] | None, str]:
-        rows = self._connection.execute("SELECT id, post_id FROM plaza_changes WHERE id > ? ORDER BY id", (place,))
-        found = rows.fetchall()
+    def _since(self, place: int) -> tuple[Changes | None, str]:
+        found = self._connection.execute(_LITE_SINCE, (place,)).fetchall()
         if not found:
-            return set(), str(place)
+            return {}, str(place)
         whole = found[0][0] == place + 1  # numbers are given in order, and none twice: a hole was swept
-        return ({post_id for _, post_id in found} if whole else None), str(found[-1][0])
+        changed: Changes = {}
+        for _, post_id, stood in found:
+            changed.setdefault(post_id, bool(stood))
+        return (changed if whole else None), str(found[-1][0])
 
     async def rows(self, post_ids: Collection[str]) -> dict[str, Row]:
         found = self._connection.execute(_LITE_ROWS, (json.dumps(list(post_ids)),))
@@ -145,8 +151,16 @@ _GRES: Final = _ROW.format(
 _GRES_ROWS: Final = f"SELECT {_GRES} FROM plaza_entries WHERE post_id = ANY($1) GROUP BY post_id"  # noqa: S608
 _GRES_EVERY: Final = f"""SELECT {_GRES} FROM plaza_entries WHERE post_id > $1
     GROUP BY post_id ORDER BY post_id LIMIT $2"""  # noqa: S608
-_GRES_SINCE: Final = """SELECT pg_current_snapshot()::text, array(SELECT post_id FROM plaza_changes
-    WHERE xid >= pg_snapshot_xmin($1::text::pg_snapshot) AND NOT pg_visible_in_snapshot(xid, $1::text::pg_snapshot))"""
+_GRES_SINCE: Final = """SELECT pg_current_snapshot()::text, array(SELECT post_id || stood FROM plaza_changes
+    WHERE xid >= pg_snapshot_xmin($1::text::pg_snapshot) AND NOT pg_visible_in_snapshot(xid, $1::text::pg_snapshot)
+    ORDER BY id)"""
+
+
+def _changes(found: Sequence[str]) -> Changes:
+    changed: Changes = {}
+    for one in found:
+        changed.setdefault(one[:-1], one[-1] == "1")
+    return changed
 
 
 class PostgresFeed:
@@ -169,14 +183,14 @@ class PostgresFeed:
             self._connection = (await connection.get_raw_connection()).driver_connection
         return self._connection
 
-    async def changes(self) -> set[str] | None:
+    async def changes(self) -> Changes | None:
         self.place, found = await (await self._asyncpg()).fetchrow(_GRES_SINCE, self.place)
-        return set(found)
+        return _changes(found)
 
-    async def since(self, place: str) -> set[str] | None:
+    async def since(self, place: str) -> Changes | None:
         if not _SNAPSHOT.fullmatch(place):
             return None
-        return set((await (await self._asyncpg()).fetchrow(_GRES_SINCE, place))[1])
+        return _changes((await (await self._asyncpg()).fetchrow(_GRES_SINCE, place))[1])
 
     async def rows(self, post_ids: Collection[str]) -> dict[str, Row]:
         found = await (await self._asyncpg()).fetch(_GRES_ROWS, list(post_ids))

@@ -8,7 +8,7 @@ cannot be read, or there is no index, `caught_up` says so and the plaza is read 
 import asyncio
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -17,9 +17,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from mutualaid.kit import metrics, outbox
 from mutualaid.kit.logs import where
-from mutualaid.posts.index.feed import Feed, feed_of
+from mutualaid.posts.index.feed import Changes, Feed, feed_of
 from mutualaid.posts.index.room import free_octets
 from mutualaid.posts.index.rows import Row
+from mutualaid.posts.shelf import Shelf
 from mutualaid.services import Services
 
 if TYPE_CHECKING:
@@ -31,7 +32,8 @@ _PATIENCE_S: Final = 0.25  # then the tables answer
 _AGAIN_S: Final = 600.0  # after memory was short
 _LOOKS_S: Final = 8.0  # between looks whether the plaza has grown large enough
 
-Heard = Callable[[dict[str, tuple[bool, Row | None]]], None]
+Told = Mapping[str, tuple[bool, Row | None]]
+Heard = Callable[[Told], None]
 
 log = structlog.get_logger()
 
@@ -43,11 +45,12 @@ class Follower:
         self, feed: Feed, *, least: int = LEAST, free: Callable[[], int | None] = free_octets, waits: bool = True
     ) -> None:
         self.feed = feed
-        self.heard: list[Heard] = []
+        self.shelf = Shelf()
+        self.heard: list[Heard] = [self.shelf.heard]
         self._least, self._free, self._waits = least, free, waits
         self._standing: Standing | None = None
         self._made: Standing | None = None
-        self._pending: set[str] = set()  # changed, and not yet read
+        self._pending: Changes = {}  # not yet read
         self._meanwhile: set[str] | None = None  # changed since an index began to be made
         self._making: asyncio.Task[None] | None = None
         self._turn_of: asyncio.Task[bool] | None = None
@@ -65,13 +68,27 @@ class Follower:
             if self._begun == begun:
                 self._begun += 1
                 if self._waits:  # a reader who goes away must not leave the connection in the middle of an answer
-                    if self._turn_of is not None:
-                        await asyncio.wait([self._turn_of])
+                    await self._quiet()
                     self._turn_of = asyncio.create_task(self._turn())
                     self._in_step = await asyncio.shield(self._turn_of)
                 else:
                     self._in_step = await self._turn()
         return self._standing if self._in_step else None
+
+    async def missed(self, place: str) -> Told | None:
+        """The posts that changed since somebody's place; None where that cannot be told."""
+        async with self._lock:
+            await self._quiet()
+            changed = await self.feed.since(place) if self.feed.place else None
+            if changed is None:
+                return None
+            rows = await self.feed.rows(changed)
+            return {post_id: (stood, rows.get(post_id)) for post_id, stood in changed.items()}
+
+    async def _quiet(self) -> None:
+        """A turn whose reader went away is over."""
+        if self._turn_of is not None and not self._turn_of.done():
+            await asyncio.wait([self._turn_of])
 
     @property
     def staleness_s(self) -> float:
@@ -85,9 +102,13 @@ class Follower:
     async def run(self) -> None:
         """Follow until cancelled, and make or renew the index when it is due."""
         while True:
-            standing = await self.caught_up()
-            if self._making is None and self._in_step:
-                await self._tend()
+            try:
+                standing = await self.caught_up()
+                if self._making is None and self._in_step:
+                    await self._tend()
+            except Exception as problem:  # a follower that died would leave this process behind for good
+                standing = None
+                await self._lost(problem)
             metrics.PLAZA_INDEX_POSTS.set(len(standing) if standing else 0)
             metrics.PLAZA_INDEX_STALENESS.set(self.staleness_s)
             try:
@@ -116,7 +137,7 @@ class Follower:
                 if changed is None:  # it was away for longer than the feed is kept
                     self._begin_anew()
                     return False
-                self._pending |= changed
+                self._pending = changed | self._pending
                 await self._apply()
         except (TimeoutError, OSError, SQLAlchemyError, sqlite3.Error) as problem:
             return await self._lost(problem)
@@ -135,6 +156,7 @@ class Follower:
         return False
 
     def _begin_anew(self) -> None:
+        self.shelf.forget()
         self._standing = self._made = None
         self._pending.clear()
         self._meanwhile = None
@@ -144,18 +166,19 @@ class Follower:
     async def _apply(self) -> None:
         """What is pending goes into the index, or with all that changed meanwhile into the one just made."""
         if self._meanwhile is not None:
-            self._meanwhile |= self._pending
+            self._meanwhile |= self._pending.keys()
         if self._made is not None and self._meanwhile is not None:
             rows = await self.feed.rows(self._meanwhile)
-            for post_id in self._meanwhile - self._pending:
+            for post_id in self._meanwhile - self._pending.keys():
                 self._made.put(post_id, rows.get(post_id))
             self._standing, self._made, self._meanwhile = self._made, None, None
         elif self._pending:
             rows = await self.feed.rows(self._pending)
-        told = {}
-        for post_id in self._pending:
-            row = rows.get(post_id)
-            told[post_id] = (self._standing is not None and self._standing.put(post_id, row), row)
+        told: dict[str, tuple[bool, Row | None]] = {}
+        for post_id, stood in self._pending.items():
+            told[post_id] = (stood, row := rows.get(post_id))
+            if self._standing is not None:
+                self._standing.put(post_id, row)
         self._pending.clear()
         for heard in self.heard:
             heard(told)
@@ -167,7 +190,10 @@ class Follower:
             return
         if self._standing is None and time.monotonic() >= self._looks_again_at:
             self._looks_again_at = time.monotonic() + _LOOKS_S
-            if await self.feed.many(self._least):
+            async with self._lock:
+                await self._quiet()
+                enough = await self.feed.many(self._least)
+            if enough:
                 self._begin(None)
         elif self._standing is not None and self._standing.worn:
             self._begin(self._standing)

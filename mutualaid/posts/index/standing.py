@@ -35,15 +35,13 @@ class Standing:
     def __len__(self) -> int:
         return len(self.base) - self.base.dead + len(self.tail.rows)
 
-    def put(self, post_id: str, row: Row | None) -> bool:
-        """The post stands so now, or (None) no longer. Whether it stood before."""
-        before = self.tail.drop(post_id) is not None
+    def put(self, post_id: str, row: Row | None) -> None:
+        """The post stands so now, or (None) no longer."""
+        self.tail.drop(post_id)
         if (number := self.base.find(post_id)) is not None:
             self.base.kill(number)
-            before = True
         if row is not None:
             self.tail.add(row, self.topics, self.places)
-        return before
 
     @property
     def worn(self) -> bool:

@@ -17,7 +17,7 @@ class Tail:
 
     def __init__(self) -> None:
         self._size = self._entries = 0
-        self.rows: dict[str, tuple[int, Row]] = {}
+        self.rows: dict[str, int] = {}
         self._columns: dict[str, Array] = {
             "high": np.empty(_ROOM, np.uint64),
             "low": np.empty(_ROOM, np.uint64),
@@ -57,16 +57,14 @@ class Tail:
                 self._stream = np.concatenate((self._stream, np.empty_like(self._stream)))
             self._owner[self._entries], self._stream[self._entries] = self._size, topics.stream(topic, row.kind)
             self._entries += 1
-        self.rows[row.id] = (self._size, row)
+        self.rows[row.id] = self._size
         self._size += 1
 
-    def drop(self, post_id: str) -> Row | None:
-        """The post is gone, or about to come anew; how it stood, where it was here."""
+    def drop(self, post_id: str) -> None:
+        """The post is gone, or about to come anew."""
         found = self.rows.pop(post_id, None)
-        if found is None:
-            return None
-        self._columns["alive"][found[0]] = False
-        return found[1]
+        if found is not None:
+            self._columns["alive"][found] = False
 
     def of_streams(self, streams: Sequence[int]) -> Array:
         """The numbers of living and dead rows under these streams, each once."""

@@ -1,0 +1,61 @@
+"""The plaza answered from memory: from the index, with the cards that are kept."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from starlette.requests import Request
+
+from mutualaid.catalogue.snapshot import Catalogue
+from mutualaid.kit import clock
+from mutualaid.posts import reading, shelf
+from mutualaid.posts.cards import cards_of
+from mutualaid.posts.checking import Checker
+from mutualaid.posts.index.follower import Follower
+from mutualaid.posts.orders import FromMemory
+from mutualaid.posts.shelf import Shelf, Variant
+from mutualaid.posts.wire import PlazaQuery
+from mutualaid.services import Services, of
+
+if TYPE_CHECKING:
+    from mutualaid.posts.index.standing import Standing
+
+
+def follower_of(request: Request) -> Follower:
+    """This process's follower of the feed."""
+    follower: Follower = request.state.plaza
+    return follower
+
+
+def answers(query: PlazaQuery) -> bool:
+    """Whether the index knows what this asks for."""
+    return True
+
+
+async def page(request: Request, standing: "Standing", asked: PlazaQuery, checker: Checker) -> bytes:
+    """One page as it is sent."""
+    services, catalogue = of(request), checker.catalogue
+    reader = request.user.id if request.user else None
+    places = await reading.find(FromMemory(standing, clock.now()), services.ring, asked, catalogue)
+    variant = (checker.language, asked.crs, reader is not None)
+    post_ids = [one.post_id for _, one in places.hits]
+    by_id = await cards(services, follower_of(request).shelf, post_ids, catalogue, variant, reader)
+    return shelf.page(places.hits, by_id, places.next_cursor)
+
+
+async def cards(
+    services: Services, kept: Shelf, post_ids: Sequence[str], catalogue: Catalogue, variant: Variant, reader: str | None
+) -> dict[str, bytes]:
+    """The encoded cards of these posts, as this reader sees them; what is not open any more is left out."""
+    language, crs, _ = variant
+    by_id = kept.find(post_ids, variant, version=catalogue.version, reader=reader)
+    if missing := [post_id for post_id in post_ids if post_id not in by_id]:
+        with kept.reading() as changed:
+            async with services.database.reading() as session:
+                read = await cards_of(session, missing)
+        for card in read.values():
+            if card.state != "open":
+                continue  # it ended a moment after the index was asked
+            by_id[card.id] = shelf.encoded(card, catalogue, language=language, crs=crs, reader=reader)
+            if card.id not in changed and card.author_id != reader:
+                kept.put(card, variant, by_id[card.id])
+    return by_id

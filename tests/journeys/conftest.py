@@ -1,0 +1,27 @@
+"""What several journeys begin with."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from mutualaid.kit.settings import Settings
+from mutualaid.wiring import open_services
+from tests import servers
+from tests.harness import open_house
+from tests.journeys.two import Two, connected, until
+from tests.moments import Clock
+
+
+@pytest.fixture
+async def two(settings: Settings, clock: Clock) -> AsyncIterator[Two]:
+    with servers.valkey() as valkey:
+        strict = settings.model_copy(update={"redis_url": valkey.url, "limits": "strict"})
+        async with (
+            open_services(strict) as one,
+            open_services(strict) as other,
+            open_house(one, clock) as here,
+            open_house(other, clock) as there,
+        ):
+            both = Two(here, there, valkey)
+            await until(lambda: connected(both))
+            yield both
