@@ -29,4 +29,8 @@ def _asks(settings: Settings, group: str, caller: Principal | None, peer: Peer) 
     prefix = Ask("read.prefix", peer.prefix, Rate(settings.plaza_prefix_hourly, 3600))
     if caller is None:
         return [Ask("read.address", peer.address, Rate(settings.plaza_address_hourly, 3600)), prefix]
-    return [Ask("read.member", caller.id, Rate(settings.plaza_member_hourly, 3600)), prefix]
+    return [
+        Ask("read.member", caller.id, Rate(settings.plaza_member_hourly, 3600)),
+        Ask("read.device", caller.session_id, Rate(settings.plaza_device_hourly, 3600)),
+        prefix,
+    ]

@@ -59,7 +59,7 @@ JOBS: dict[str, tuple[Handle, ...]] = {
     "contact.reported": (moderation.on_contact_reported,),
     "notice.sms": (notices.send_sms,),
     "member.key_destroy": (account.on_key_destroy,),
-    "house.hourly": (posts.wait,),
+    "house.hourly": (posts.wait, posts.forget_changes),
     "house.daily": (
         housekeeping.sweep,
         members.sweep,

@@ -23,6 +23,17 @@ def parent(cell: str, resolution: int) -> str:
     return cast(str, h3.cell_to_parent(_checked(cell), resolution))
 
 
+def resolution(cell: str) -> int:
+    """How fine the cell is: 8 about 1 km, 7 about 3, 6 about 7 across."""
+    return int(cell[1], 16)
+
+
+@lru_cache(maxsize=65_536)
+def at_most(cell: str, resolution: int) -> str:
+    """The cell itself, or where it is finer than that the one above it."""
+    return cell if int(cell[1], 16) <= resolution else parent(cell, resolution)
+
+
 @lru_cache(maxsize=65_536)
 def centre(cell: str) -> geo.Point:
     """The centre (lat, lng) to nine decimals: the same digits on every machine, and `distance_m` follows from them."""

@@ -94,5 +94,9 @@ def sql_now(*, ago: timedelta = timedelta()) -> ColumnElement[datetime]:
         moment = file_time()
         return moment - ago if moment else None
 
-    behind = bindparam(None, ago // timedelta(microseconds=1), type_=BigInteger())
-    return func.coalesce(bindparam(None, callable_=moved, type_=Instant()), _DatabaseClock(behind), type_=Instant())
+    return func.coalesce(bindparam(None, callable_=moved, type_=Instant()), database_now(ago=ago), type_=Instant())
+
+
+def database_now(*, ago: timedelta = timedelta()) -> ColumnElement[datetime]:
+    """The database's own clock (less `ago`), whatever the clock file says: for what no reader sees."""
+    return _DatabaseClock(bindparam(None, ago // timedelta(microseconds=1), type_=BigInteger()))

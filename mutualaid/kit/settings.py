@@ -56,6 +56,7 @@ class Settings(BaseModel):
     crowd_k: int = Field(1, ge=1, le=1000, description="fewest members that a shown cell may stand for")
 
     plaza_member_hourly: int = Field(600, ge=1, description="plaza reads an hour and member")
+    plaza_device_hourly: int = Field(400, ge=1, description="plaza reads an hour and device: one sign-in's session")
     plaza_address_hourly: int = Field(120, ge=1, description="signed-out plaza reads an hour and address")
     plaza_prefix_hourly: int = Field(1200, ge=1, description="plaza reads an hour and prefix (/24, /48)")
     codes_global_hourly: int = Field(5000, ge=1, description="one-time codes an hour, over all members")

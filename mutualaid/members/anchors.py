@@ -6,6 +6,7 @@ jittered readings of one home, or two cells that share an edge. So a home is anc
 """
 
 import json
+from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import delete, func, select
@@ -18,8 +19,9 @@ from mutualaid.kit.sealing import DataKey
 from mutualaid.members import rules, store
 from mutualaid.members.records import Anchor, CrowdMark
 
-_COARSEST = 6
+COARSEST = 6
 _MARK = "crowd"
+_AT_ONCE = 500
 
 
 async def shown_cell(
@@ -62,7 +64,7 @@ async def _crowded(session: AsyncSession, member_id: str, cell: str, *, crowd_k:
 
     The member is marked at every resolution, for the crowd of a wider cell is everybody inside it.
     """
-    line = [cell, *(cells.parent(cell, resolution) for resolution in range(cells.RESOLUTION - 1, _COARSEST - 1, -1))]
+    line = [cell, *(cells.parent(cell, resolution) for resolution in range(cells.RESOLUTION - 1, COARSEST - 1, -1))]
     crowds = [await _crowd_in(session, member_id, wider, crowd_k=crowd_k) for wider in line]
     return next((wider for wider, crowd in zip(line, crowds, strict=True) if crowd >= crowd_k), line[-1])
 
@@ -77,3 +79,14 @@ async def _crowd_in(session: AsyncSession, member_id: str, cell: str, *, crowd_k
         await session.flush()
     enough = select(CrowdMark.mark).where(CrowdMark.cell == cell).limit(crowd_k).subquery()
     return await session.scalar(select(func.count()).select_from(enough)) or 0
+
+
+async def crowds(session: AsyncSession, wanted: Collection[str]) -> dict[str, int]:
+    """How many members were ever anchored in each of these cells; what nobody was in is left out."""
+    found: dict[str, int] = {}
+    asked = sorted(wanted)
+    for start in range(0, len(asked), _AT_ONCE):
+        some = asked[start : start + _AT_ONCE]
+        query = select(CrowdMark.cell, func.count()).where(CrowdMark.cell.in_(some)).group_by(CrowdMark.cell)
+        found |= {cell: count for cell, count in await session.execute(query)}
+    return found

@@ -13,13 +13,13 @@ from mutualaid.kit.errors import NotFound, ProviderUnavailable
 from mutualaid.members import consents
 from mutualaid.members.errors import ConsentNeeded, RealNameNeeded, Suspended
 from mutualaid.members.policies import PUBLIC, SIGNED_IN, VERIFIED, may_act
-from mutualaid.posts import actions, at_hand, cards, placing, reading, wire
+from mutualaid.posts import actions, at_hand, cards, mapping, placing, reading, wire
 from mutualaid.posts.checking import Checker
 from mutualaid.posts.drafts import PostAmendment, PostDraft, ReportDraft, ResolveDraft
 from mutualaid.posts.errors import AgeNotAllowed, AlreadyReported, OwnPost, PostNotOpen, QuantityHeld
 from mutualaid.posts.needs import consents_for, consents_for_change, doubtful
 from mutualaid.posts.records import Post
-from mutualaid.posts.wire import CrsQuery, OwnQuery, PlazaQuery, PostList, PostView, Reported, Stats
+from mutualaid.posts.wire import CrsQuery, MapCells, MapQuery, OwnQuery, PlazaQuery, PostList, PostView, Reported, Stats
 from mutualaid.services import of
 
 
@@ -156,6 +156,22 @@ async def report(request: Request) -> Response:
         return await d.answer(Reported(id=made.id, reason=made.reason, hidden=post.state == "hidden"), 201)
 
 
+async def show_map(request: Request) -> Response:
+    """How many needs and offers lie where."""
+    services = of(request)
+    checker = await Checker.at_door(services, language(request))
+    asked = await query(request, MapQuery, check=checker.map)
+    standing = await at_hand.follower_of(request).caught_up()
+    box = mapping.Box.of(asked.bbox, asked.crs)
+    async with services.database.reading() as session:
+        if standing is not None:
+            counts = standing.counted(box.south_west, box.north_east, kind=asked.kind, item=asked.item, now=clock.now())
+        else:
+            counts = await mapping.from_tables(session, box, kind=asked.kind, item=asked.item)
+        shown = await mapping.drawn(session, counts, box.resolution, crowd_k=services.settings.crowd_k)
+    return answer(wire.map_cells(shown, asked.crs))
+
+
 async def stats(request: Request) -> Response:
     """The counters of the landing page."""
     async with of(request).database.reading() as session:
@@ -252,6 +268,17 @@ ENDPOINTS = (
         tag="posts",
         replayable=True,
         limit="write",
+    ),
+    Endpoint(
+        "GET",
+        "/api/v1/plaza/cells",
+        show_map,
+        PUBLIC,
+        {200: MapCells},
+        "The plaza as a map",
+        query=MapQuery,
+        tag="posts",
+        limit="read",
     ),
     Endpoint("GET", "/api/v1/stats", stats, PUBLIC, {200: Stats}, "Counters", tag="posts"),
 )

@@ -11,7 +11,7 @@ from mutualaid.kit.errors import FieldError, Invalid
 from mutualaid.kit.texts import N_, Language
 from mutualaid.posts import placing, rules
 from mutualaid.posts.drafts import PostAmendment, PostDraft, WindowDraft
-from mutualaid.posts.wire import LiveQuery
+from mutualaid.posts.wire import LiveQuery, MapQuery
 from mutualaid.regions import store as regions
 from mutualaid.services import Services
 
@@ -58,8 +58,7 @@ class Checker:
     async def plaza(self, query: LiveQuery) -> Sequence[FieldError]:
         """What a reader asks the plaza."""
         found: list[FieldError] = []
-        if query.item is not None and self.catalogue.get(query.item) is None:
-            found.append(FieldError("item", "item_unknown", N_("This item is not in the catalogue.")))
+        found += self._item_errors(query.item)
         if query.group is not None and query.group not in self.catalogue.groups():
             found.append(FieldError("group", "group_unknown", N_("There is no such group.")))
         if query.near is not None:
@@ -74,6 +73,23 @@ class Checker:
                 if await regions.get(session, query.region) is None:
                     found.append(FieldError("region", "region_unknown", N_("There is no such region.")))
         return found
+
+    async def map(self, query: MapQuery) -> Sequence[FieldError]:
+        """What a reader looks at."""
+        found = self._item_errors(query.item)
+        if query.bbox is not None:
+            south, west, north, east = map(float, query.bbox.split(","))
+            if min(south, north) < -90 or max(south, north) > 90 or min(west, east) < -180 or max(west, east) > 180:
+                found.append(FieldError("bbox", "outside_earth", N_("Latitudes end at ±90, longitudes at ±180.")))
+            elif south >= north or west >= east:
+                corners = N_("Please give the south-western corner first; no box crosses the 180th meridian.")
+                found.append(FieldError("bbox", "bbox_inverted", corners))
+        return found
+
+    def _item_errors(self, item: str | None) -> list[FieldError]:
+        if item is None or self.catalogue.get(item) is not None:
+            return []
+        return [FieldError("item", "item_unknown", N_("This item is not in the catalogue."))]
 
 
 def near_point(near: str) -> tuple[float, float]:

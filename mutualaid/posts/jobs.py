@@ -2,9 +2,10 @@
 
 from datetime import datetime
 
-from sqlalchemy import delete, exists, text, update
+from sqlalchemy import delete, exists, func, select, text, update
 
-from mutualaid.posts.plaza_records import PlazaCell, PlazaEntry
+from mutualaid.kit import clock
+from mutualaid.posts.plaza_records import KEPT, PlazaCell, PlazaChange, PlazaEntry
 from mutualaid.posts.records import Post
 from mutualaid.posts.rules import WAITS
 from mutualaid.services import Services
@@ -23,6 +24,15 @@ async def sweep(services: Services, _payload: dict[str, str], *, now: datetime) 
         if services.database.dialect == "postgresql":
             await session.execute(text("LOCK TABLE plaza_cells IN SHARE ROW EXCLUSIVE MODE"))
         await session.execute(delete(PlazaCell).where(~exists().where(*same)))
+
+
+async def forget_changes(services: Services, _payload: dict[str, str], *, now: datetime) -> None:
+    """The feed is kept for `KEPT` and a little more; its newest old row stays, and tells who comes from before it."""
+    old = select(func.max(PlazaChange.id)).where(PlazaChange.at < clock.database_now(ago=KEPT))
+    async with services.database.transaction() as session:
+        newest = await session.scalar(old)
+        if newest is not None:
+            await session.execute(delete(PlazaChange).where(PlazaChange.id < newest))
 
 
 async def wait(services: Services, _payload: dict[str, str], *, now: datetime) -> None:

@@ -23,7 +23,7 @@ from mutualaid.members.policies import PUBLIC
 from mutualaid.posts import at_hand, cards, reading, wire
 from mutualaid.posts.checking import Checker
 from mutualaid.posts.orders import FromMemory
-from mutualaid.posts.wire import PlazaQuery
+from mutualaid.posts.wire import LiveQuery, PlazaQuery
 from mutualaid.regions import picking
 from mutualaid.services import of
 
@@ -67,7 +67,16 @@ async def list_plaza(request: Request) -> Response:
     if found.next_cursor is not None:
         kept = [(name, form.get(name)) for name in _KEPT if form.has(name)]
         more = f"/posts?{urlencode([*kept, ('cursor', found.next_cursor)])}"
+    if not form.has("cursor"):  # later pages are not where something new comes
+        around |= _live(raw, form)
     return page(request, "posts/list.html", cards=cards, more=more, sort=reading.sort_of(asked), **around)
+
+
+def _live(raw: dict[str, str], form: Form) -> dict[str, str]:
+    """Where this list's news are told, and the list itself, to be opened again."""
+    filters = {name: value for name, value in raw.items() if name in LiveQuery.model_fields}
+    kept = [(name, form.get(name)) for name in _KEPT if form.has(name)]
+    return {"live": f"/live/plaza?{urlencode(filters)}", "here": f"/posts?{urlencode(kept)}"}
 
 
 async def _near(request: Request, session: AsyncSession, form: Form) -> tuple[str | None, str]:

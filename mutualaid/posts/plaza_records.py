@@ -5,7 +5,7 @@
 See docs/decisions/0010-the-plaza-is-derived.md; the triggers stand in migrations/plaza_triggers.py.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import BigInteger, Index, Integer, SmallInteger, String
@@ -17,6 +17,7 @@ from mutualaid.kit.spots import Spot
 from mutualaid.kit.transactions import TransactionNumber
 
 ANYTHING: Final = ""  # the topic that every post stands under
+KEPT: Final = timedelta(hours=2)  # how far back the feed reaches at least
 
 _Serial = BigInteger().with_variant(Integer(), "sqlite")
 

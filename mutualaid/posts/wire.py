@@ -1,5 +1,6 @@
 """What readers of posts are answered: cards and lists."""
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -13,6 +14,9 @@ from mutualaid.posts.cards import Card, LineCard
 from mutualaid.posts.drafts import Sort
 from mutualaid.posts.records import HiddenBy, State
 from mutualaid.posts.rules import AgeBand, Contact, Handover, Kind, Outcome, Urgency
+
+_DEGREES = r"-?[0-9]{1,3}(\.[0-9]{1,20})?"
+_BOX = rf"^{_DEGREES}(,{_DEGREES}){{3}}$"
 
 RealNameHow = Literal["checked", "vouched", "steward"]
 
@@ -120,10 +124,7 @@ class LiveQuery(Query):
     group: Annotated[Text, Field(min_length=1, max_length=64)] | None = None
     region: Annotated[str, Field(pattern=r"^[0-9]{6}$")] | None = None
     real_name: QueryBool | None = None
-    near: (
-        Annotated[str, Field(max_length=64, pattern=r"^-?[0-9]{1,3}(\.[0-9]{1,20})?,-?[0-9]{1,3}(\.[0-9]{1,20})?$")]
-        | None
-    ) = None
+    near: Annotated[str, Field(max_length=64, pattern=rf"^{_DEGREES},{_DEGREES}$")] | None = None
     crs: Crs = "wgs84"
     within_km: Annotated[QueryFloat, Field(gt=0, le=2000)] | None = None
 
@@ -134,6 +135,29 @@ class PlazaQuery(LiveQuery):
     sort: Sort | None = None
     limit: Limit = 20
     cursor: Cursor | None = None
+
+
+class MapQuery(Query):
+    """What is looked at: `LAT_MIN,LNG_MIN,LAT_MAX,LNG_MAX`."""
+
+    bbox: Annotated[str, Field(max_length=128, pattern=_BOX)]
+    crs: Crs = "wgs84"
+    kind: Kind | None = None
+    item: Annotated[Text, Field(min_length=1, max_length=64)] | None = None
+
+
+class MapCell(View):
+    """A cell, its centre, and how many posts lie in it."""
+
+    cell: str
+    lat: float
+    lng: float
+    needs: int
+    offers: int
+
+
+class MapCells(View):
+    items: list[MapCell]
 
 
 class PageQuery(Query):
@@ -197,6 +221,16 @@ def post_view(
         distance_m=distance_m,
         distance_km=None if distance_m is None else geo.distance_km(distance_m),
     )
+
+
+def map_cells(counts: Mapping[str, Mapping[Kind, int]], crs: Crs) -> MapCells:
+    """Counts by cell, each with its centre in the datum asked for."""
+    items = []
+    for cell, by_kind in counts.items():
+        lat, lng = from_wgs84(*cells.centre(cell), crs)
+        needs, offers = by_kind.get("need", 0), by_kind.get("offer", 0)
+        items.append(MapCell(cell=cell, lat=round(lat, 9), lng=round(lng, 9), needs=needs, offers=offers))
+    return MapCells(items=items)
 
 
 def author_view(card: Card) -> AuthorView:

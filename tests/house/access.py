@@ -103,6 +103,7 @@ API: Final[dict[str, Row]] = {
     "GET /api/v1/me/posts": oneself(),
     "GET /api/v1/stats": everybody(),
     "GET /api/v1/plaza/stream": everybody(),
+    "GET /api/v1/plaza/cells": everybody(422),
     "GET /api/v1/me/matches": oneself(),
     "GET /api/v1/me/contacts": oneself(),
     "GET /api/v1/me/notices": oneself(),

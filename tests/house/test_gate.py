@@ -35,7 +35,7 @@ def dialect() -> str:
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    rates = {"plaza_address_hourly": 3, "plaza_prefix_hourly": 8, "plaza_member_hourly": 5}
+    rates = {"plaza_address_hourly": 3, "plaza_prefix_hourly": 8, "plaza_member_hourly": 5, "plaza_device_hourly": 5}
     return settings.model_copy(update={"limits": "strict", **rates})
 
 
@@ -81,6 +81,20 @@ async def test_a_block_of_addresses_is_one_scraper_and_the_next_block_reads_on(h
     assert read_on == [200, 200, 429]
     come_from(house, "2001:db8:2::1")
     assert await read(house, 1) == [200]
+
+
+async def test_a_device_is_counted_apart_and_the_members_other_one_reads_on(house: House) -> None:
+    come_from(house, "192.0.2.1")
+    fewer = house.services.settings.model_copy(update={"plaza_device_hourly": 3})
+    object.__setattr__(house.services, "settings", fewer)
+    member = await house.newcomer()
+    first = member.token
+
+    assert await read(house, 4, who=member) == [200] * 3 + [429]
+    house.clock.advance(minutes=2)
+    await member.sign_in()
+    assert member.token != first
+    assert await read(house, 1, who=member) == [200]
 
 
 async def test_a_member_is_counted_wherever_they_come_from(house: House) -> None:

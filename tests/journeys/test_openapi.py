@@ -32,7 +32,7 @@ DELETE /me/consents/{purpose}
 POST /me/real-name
 GET /me/export /me/posts /me/matches /me/contacts /me/notices
 PUT /me/notices/{id}/read
-GET /items /regions /regions/locate /posts /posts/{id} /plaza/stream /stats
+GET /items /regions /regions/locate /posts /posts/{id} /plaza/stream /plaza/cells /stats
 POST /posts /posts/{id}/confirm /posts/{id}/resolve /posts/{id}/withdraw /posts/{id}/reports
 PATCH /posts/{id}
 GET /posts/{id}/matches /matches/{id}

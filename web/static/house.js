@@ -76,3 +76,15 @@ for (const mark of document.querySelectorAll("[data-forget]")) {
   if (mark instanceof HTMLFormElement) mark.addEventListener("submit", forget);
   else forget();
 }
+
+// The plaza says when something has come; the list stays as it is until it is asked for, so that nothing jumps.
+for (const line of document.querySelectorAll("[data-live]")) {
+  const stream = new EventSource(line.dataset.live);
+  for (const name of ["post.opened", "plaza.reload"]) {
+    stream.addEventListener(name, () => {
+      line.hidden = false;
+      stream.close();
+    });
+  }
+  addEventListener("pagehide", () => stream.close());
+}

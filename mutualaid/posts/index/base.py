@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from mutualaid.posts.index.places import Places
 from mutualaid.posts.index.rows import Row
+from mutualaid.posts.rules import Kind
 
-KINDS: Final = ("need", "offer")
+KINDS: Final[tuple[Kind, ...]] = ("need", "offer")
 Array = NDArray[Any]
 _OF_POSTS: Final = ("high", "low", "created", "until", "cell", "region", "rank", "real")
 
@@ -75,10 +76,10 @@ class Topics:
     def __init__(self) -> None:
         self._number: dict[str, int] = {}
 
-    def stream(self, topic: str, kind: str) -> int:
+    def stream(self, topic: str, kind: Kind) -> int:
         return 2 * self._number.setdefault(topic, len(self._number)) + KINDS.index(kind)
 
-    def streams(self, topics: Sequence[str], kinds: Sequence[str]) -> list[int]:
+    def streams(self, topics: Sequence[str], kinds: Sequence[Kind]) -> list[int]:
         """Those that exist."""
         known = [self._number[topic] for topic in dict.fromkeys(topics) if topic in self._number]
         return [2 * number + KINDS.index(kind) for number in known for kind in kinds]

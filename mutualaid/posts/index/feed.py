@@ -17,6 +17,7 @@ from sqlalchemy.engine import make_url
 
 from mutualaid.kit.database import Database
 from mutualaid.posts.index.rows import Row
+from mutualaid.posts.plaza_records import KEPT
 
 Changes = dict[str, bool]
 """Each post that changed: whether it stood on the plaza before."""
@@ -154,6 +155,9 @@ _GRES_EVERY: Final = f"""SELECT {_GRES} FROM plaza_entries WHERE post_id > $1
 _GRES_SINCE: Final = """SELECT pg_current_snapshot()::text, array(SELECT post_id || stood FROM plaza_changes
     WHERE xid >= pg_snapshot_xmin($1::text::pg_snapshot) AND NOT pg_visible_in_snapshot(xid, $1::text::pg_snapshot)
     ORDER BY id)"""
+# The oldest row that is left: a place that does not see it, old as it is, may also miss what was swept before it.
+_GRES_LOST: Final = """SELECT NOT pg_visible_in_snapshot(xid, $1::text::pg_snapshot) AND at < clock_timestamp() - $2::interval
+    FROM plaza_changes ORDER BY id LIMIT 1"""
 
 
 def _changes(found: Sequence[str]) -> Changes:
@@ -188,9 +192,17 @@ class PostgresFeed:
         return _changes(found)
 
     async def since(self, place: str) -> Changes | None:
+        from asyncpg import DataError
+
         if not _SNAPSHOT.fullmatch(place):
             return None
-        return _changes((await (await self._asyncpg()).fetchrow(_GRES_SINCE, place))[1])
+        connection = await self._asyncpg()
+        try:
+            if await connection.fetchval(_GRES_LOST, place, KEPT):
+                return None
+            return _changes((await connection.fetchrow(_GRES_SINCE, place))[1])
+        except DataError:  # numbers that are no snapshot
+            return None
 
     async def rows(self, post_ids: Collection[str]) -> dict[str, Row]:
         found = await (await self._asyncpg()).fetch(_GRES_ROWS, list(post_ids))

@@ -20,6 +20,7 @@ from mutualaid.kit.logs import where
 from mutualaid.posts.index.feed import Changes, Feed, feed_of
 from mutualaid.posts.index.room import free_octets
 from mutualaid.posts.index.rows import Row
+from mutualaid.posts.plaza_records import KEPT
 from mutualaid.posts.shelf import Shelf
 from mutualaid.services import Services
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 LEAST: Final = 2_000  # entries; fewer are read from the tables as quickly, and cost no memory
 POLL_S: Final = 0.4  # without a bell
 _PATIENCE_S: Final = 0.25  # then the tables answer
+_AWAY_S: Final = KEPT.total_seconds() / 2  # after so long without it, the feed may have been swept
 _AGAIN_S: Final = 600.0  # after memory was short
 _LOOKS_S: Final = 8.0  # between looks whether the plaza has grown large enough
 
@@ -131,10 +133,11 @@ class Follower:
     async def _turn(self) -> bool:
         try:
             async with asyncio.timeout(_PATIENCE_S):
-                if not self.feed.place:
+                if not self.feed.place or self.staleness_s > _AWAY_S:
+                    self._begin_anew()
                     await self.feed.open()
                 changed = await self.feed.changes()
-                if changed is None:  # it was away for longer than the feed is kept
+                if changed is None:
                     self._begin_anew()
                     return False
                 self._pending = changed | self._pending

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mutualaid.kit import cells, spots
+from mutualaid.kit.geo import Point
 
 Ints = NDArray[np.int32]
 Metres = NDArray[np.int64]
@@ -22,6 +23,7 @@ class Places:
         self._names: list[str] = []
         self._xyz: NDArray[np.float64] = np.empty((1024, 3))
         self.lat: NDArray[np.float64] = np.empty(1024)
+        self.lng: NDArray[np.float64] = np.empty(1024)
 
     def __len__(self) -> int:
         return len(self._names)
@@ -34,8 +36,10 @@ class Places:
             if found == len(self.lat):
                 self._xyz = np.concatenate((self._xyz, np.empty_like(self._xyz)))
                 self.lat = np.concatenate((self.lat, np.empty_like(self.lat)))
+                self.lng = np.concatenate((self.lng, np.empty_like(self.lng)))
             centre = cells.centre(cell)
-            self._xyz[found], self.lat[found] = spots.on_sphere(centre), centre[0]
+            self._xyz[found] = spots.on_sphere(centre)
+            self.lat[found], self.lng[found] = centre
             self._names.append(cell)
             self._number[cell] = found
         return found
@@ -54,7 +58,13 @@ class Places:
             whole[n] = cells.between_m(viewer, self._names[numbers[n]])
         return whole
 
+    def inside(self, south_west: Point, north_east: Point, numbers: Ints) -> NDArray[np.bool_]:
+        """Which of these cells have their centre in a box of degrees, its edges included."""
+        lat, lng = self.lat[numbers], self.lng[numbers]
+        found: NDArray[np.bool_] = (lat >= south_west[0]) & (lat <= north_east[0])
+        return found & (lng >= south_west[1]) & (lng <= north_east[1])
+
     @property
     def octets(self) -> int:
         """What it holds, without the names, which the process knows anyway."""
-        return self._xyz.nbytes + self.lat.nbytes
+        return self._xyz.nbytes + self.lat.nbytes + self.lng.nbytes

@@ -2,13 +2,15 @@
 
 from dataclasses import dataclass
 
+from mutualaid.posts.rules import Kind
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
     """A post as it stands on the plaza. Moments in microseconds since 1970; `real`: 1 for a real-name author."""
 
     id: str
-    kind: str
+    kind: Kind
     real: int
     cell: str
     region: int

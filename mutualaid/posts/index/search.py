@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 
 from mutualaid.kit import cells
+from mutualaid.kit.geo import Point
 from mutualaid.posts.index.base import Array, Base, Lane
 from mutualaid.posts.index.places import Places
 from mutualaid.posts.index.tail import Tail
@@ -135,6 +136,21 @@ def nearest(
             reach = min(reach * 4, farthest)
 
 
+def inside(lane: Lane, places: Places, south_west: Point, north_east: Point) -> Array:
+    """The numbers of a lane that lie in a box of degrees, living and dead."""
+    first, last = np.searchsorted(lane.run_lat, (south_west[0], np.nextafter(north_east[0], 91)))
+    chosen = np.flatnonzero(places.inside(south_west, north_east, lane.run_cell[first:last])) + first
+    begin, counts = lane.run_start[chosen], lane.run_start[chosen + 1] - lane.run_start[chosen]
+    found: Array = lane.celled[_ranges(begin, counts)]
+    return found
+
+
+def _ranges(begin: Array, counts: Array) -> Array:
+    """Indices: `counts` of them from each `begin` on."""
+    steps: Array = np.repeat(begin - np.cumsum(counts) + counts, counts) + np.arange(int(counts.sum()))
+    return steps
+
+
 @dataclass(slots=True)
 class _Runs:
     """Cells within reach, the nearest first: where their posts stand, and in which lane's column."""
@@ -181,7 +197,7 @@ def _posts(runs: _Runs, cut: int, take: int) -> tuple[Array, Array, tuple[int, i
     last post that nothing left out comes before; None where nothing was left out."""
     begin, end = runs.begin[:cut], runs.end[:cut]
     counts = np.minimum(end - begin, take)
-    starts = np.repeat(begin - np.cumsum(counts) + counts, counts) + np.arange(int(counts.sum()))
+    starts = _ranges(begin, counts)
     metres, lane = np.repeat(runs.metres[:cut], counts), np.repeat(runs.lane[:cut], counts)
     numbers = np.empty(len(starts), dtype=np.int32)
     for n, column in enumerate(runs.columns):

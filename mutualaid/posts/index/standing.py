@@ -1,5 +1,6 @@
 """An index: a base, what came since, and the plaza's orders over both. Everything here runs at once, without waiting."""
 
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from heapq import merge
@@ -8,6 +9,7 @@ from typing import Final
 
 import numpy as np
 
+from mutualaid.kit.geo import Point
 from mutualaid.kit.instants import micros, moment
 from mutualaid.posts.index import base as bases
 from mutualaid.posts.index import search
@@ -18,6 +20,7 @@ from mutualaid.posts.index.search import Wanted
 from mutualaid.posts.index.tail import Tail
 from mutualaid.posts.plaza import Filters
 from mutualaid.posts.plaza_records import ANYTHING
+from mutualaid.posts.rules import Kind
 from mutualaid.posts.streams import Found
 
 _LONG_TAIL: Final = 4_096
@@ -114,6 +117,22 @@ class Standing:
         order = np.lexsort((*self._ids(late), -self.tail.created[late], away))[:limit]
         came = self._found(self.tail, late[order], away[order])
         return self._merged(self._found(self.base, numbers, metres), came, limit)
+
+    def counted(
+        self, south_west: Point, north_east: Point, *, kind: Kind | None, item: str | None, now: datetime
+    ) -> dict[str, Counter[Kind]]:
+        """How many posts of each kind lie in each cell of a box of degrees."""
+        wanted, found = Wanted(micros(now)), defaultdict[str, Counter[Kind]](Counter)
+        for its_kind in KINDS if kind is None else (kind,):
+            streams = self.topics.streams((item or ANYTHING,), (its_kind,))
+            numbers = [search.inside(lane, self.places, south_west, north_east) for lane in self._lanes(streams)]
+            late = self.tail.of_streams(streams)
+            late = late[self.places.inside(south_west, north_east, self.tail.cell[late])]
+            for columns, chosen in [(self.base, each) for each in numbers] + [(self.tail, late)]:
+                standing = columns.cell[chosen[wanted.of(columns, self.places, chosen)]]
+                for cell, count in zip(*np.unique(standing, return_counts=True), strict=True):
+                    found[self.places.name(cell)][its_kind] += int(count)
+        return found
 
     # ---- parts ----
 
