@@ -143,6 +143,7 @@ _LONG = (
     "journeys/test_stateful",
     "journeys/browser/",
     "house/test_demo",
+    "house/test_bench",
     "faults/",
     "test_wheel",
     "test_openapi",

@@ -90,6 +90,11 @@ def before_tables(dialect: str) -> list[str]:
     return [f"CREATE EXTENSION IF NOT EXISTS {name}" for name in ("cube", "btree_gist")]
 
 
+def refill() -> list[str]:
+    """All rows of the plaza anew, as the view says: after posts were brought in with the triggers off."""
+    return [said for said in _FOLLOW.format(which="IS NOT NULL").split(";") if said.strip()]
+
+
 def create(dialect: str) -> list[str]:
     """After the tables."""
     return _POSTGRESQL if dialect == "postgresql" else _sqlite()
