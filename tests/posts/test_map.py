@@ -24,9 +24,7 @@ CHINA = (10.0, 75.0, 54.0, 135.0)
 Counts = dict[str, tuple[int, int]]
 
 
-def brute_force(
-    lots: list[Lot], box: tuple[float, ...], clock: Clock, resolution: int, **asked: str
-) -> dict[str, tuple[int, int]]:
+def brute_force(lots: list[Lot], box: tuple[float, ...], clock: Clock, resolution: int, **asked: Any) -> Counts:
     """{cell: (needs, offers)}, cells no finer than `resolution`."""
     found: dict[str, Counter[str]] = {}
     standing = {post for _, post in city.brute_force(lots, Question("newest", **asked), clock.now)}
