@@ -57,7 +57,9 @@ async def list_plaza(request: Request) -> Response:
     checker = await Checker.at_door(services, language(request))
     asked = await query(request, PlazaQuery, check=checker.plaza)
     async with services.database.reading() as session:
-        page = await reading.read_plaza(session, services.ring, asked, checker.catalogue)
+        page = await reading.read_plaza(
+            session, services.ring, asked, checker.catalogue, notes=request.user is not None
+        )
     return answer(_list(request, page, checker, crs=asked.crs))
 
 

@@ -26,9 +26,9 @@ from mutualaid.posts.wire import PlazaQuery
 from mutualaid.regions import picking
 from mutualaid.services import of
 
-_FILTERS: Final = ("kind", "item", "group", "real_name", "within_km", "sort", "cursor")
+_FILTERS: Final = ("kind", "item", "group", "q", "real_name", "within_km", "sort", "cursor")
 _NARROWING: Final = ("item", "group", "province", "real_name", "within_km", "sort", "near")
-_KEPT: Final = ("kind", "item", "group", "province", "city", "region", "real_name", "within_km", "sort", "near")
+_KEPT: Final = ("kind", "item", "group", "q", "province", "city", "region", "real_name", "within_km", "sort", "near")
 
 
 async def landing(request: Request) -> Response:
@@ -54,7 +54,9 @@ async def list_plaza(request: Request) -> Response:
     with or_again("posts/list.html", cards=[], more=None, sort="", **around):
         asked = await parse(raw, PlazaQuery, check=checker.plaza)
         async with services.database.reading() as session:
-            found = await reading.read_plaza(session, services.ring, asked, checker.catalogue)
+            found = await reading.read_plaza(
+                session, services.ring, asked, checker.catalogue, notes=request.user is not None
+            )
     reader = request.user.id if request.user else None
     cards = [
         wire.post_view(card, checker.catalogue, language=checker.language, reader=reader, distance_m=metres)

@@ -19,6 +19,7 @@ from mutualaid.posts.plaza import Filters
 from mutualaid.posts.records import Post
 from mutualaid.posts.streams import Found
 from mutualaid.posts.wire import OwnQuery, PlazaQuery, Stats
+from mutualaid.posts.words import words_of
 from mutualaid.regions.rules import code_range
 
 
@@ -35,13 +36,19 @@ def sort_of(query: PlazaQuery) -> Sort:
     return query.sort or ("distance" if query.near else "newest")
 
 
-def _filters(query: PlazaQuery, catalogue: Catalogue) -> Filters:
-    items: tuple[str, ...] | None = (query.item,) if query.item else None
-    if query.group is not None:
-        of_group = tuple(i.code for i in catalogue.items if i.group == query.group)
-        items = of_group if items is None else tuple(i for i in items if i in of_group)
-    region = code_range(query.region) if query.region else None
-    return Filters(kind=query.kind, items=items, region=region, real_name=query.real_name)
+def _filters(query: PlazaQuery, catalogue: Catalogue, *, notes: bool) -> Filters:
+    words = words_of(query.q) if query.q else None
+    items: tuple[str, ...] | None = None
+    if query.item or query.group or (words and not notes):
+        chosen = (i for i in catalogue.items if query.item in (None, i.code) and query.group in (None, i.group))
+        items = tuple(i.code for i in chosen if notes or not words or words <= words_of(i.name, i.name_en))
+    return Filters(
+        kind=query.kind,
+        items=items,
+        region=code_range(query.region) if query.region else None,
+        real_name=query.real_name,
+        words=tuple(sorted(words)) if words and notes else None,
+    )
 
 
 def _identity(query: PlazaQuery, viewer: str | None) -> str:
@@ -50,10 +57,16 @@ def _identity(query: PlazaQuery, viewer: str | None) -> str:
     return f"plaza|{sort_of(query)}|{viewer}|{sorted(named.items())}"
 
 
-async def read_plaza(session: AsyncSession, ring: KeyRing, query: PlazaQuery, catalogue: Catalogue) -> Page:
-    """One page of the plaza. The reader's point is snapped to its cell before anything is computed from it."""
+async def read_plaza(
+    session: AsyncSession, ring: KeyRing, query: PlazaQuery, catalogue: Catalogue, *, notes: bool
+) -> Page:
+    """One page of the plaza. The reader's point is snapped to its cell before anything is computed from it.
+
+    `notes`: whether this reader is shown notes. Who is not finds by words only what is named so: else they could be
+    guessed, word by word.
+    """
     viewer = cells.cell_of(*to_wgs84(*near_point(query.near), query.crs)) if query.near else None
-    filters, bound, one_more = _filters(query, catalogue), _identity(query, viewer), query.limit + 1
+    filters, bound, one_more = _filters(query, catalogue, notes=notes), _identity(query, viewer), query.limit + 1
     within = round(query.within_km * 1000) if query.within_km is not None else None
     sort = sort_of(query)
     if sort == "distance" and viewer is not None:

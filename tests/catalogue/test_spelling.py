@@ -37,7 +37,7 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     "typed", ["jn", "jiaonang", "xiaonang", "jiaon", "nang", "hsjn", "huanshi", "huan shi jiao nang"]
 )
 def test_any_reading_is_right(typed: str) -> None:
-    assert spells(typed, "缓释胶囊", readings_of(frozenset("缓释胶囊")) | {"胶": ("jiao", "xiao")})
+    assert spells(typed, "缓释胶囊", {**readings_of(frozenset("缓释胶囊")), "胶": ("jiao", "xiao")})
 
 
 @pytest.mark.parametrize("typed", ["", "j", "jni", "ni", "jia", "jiaonangx", "ng", "nangjiao", "胶n"])
