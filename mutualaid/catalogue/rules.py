@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
+from mutualaid.catalogue.spelling import Readings, spells
 from mutualaid.kit.texts import Language
 
 Kind = Literal["medicine", "goods"]
@@ -86,9 +87,14 @@ class Item:
         """Facts of the Chinese leaflet, in its language for every reader: a translation of ours would be advice."""
         return self.leaflet_zh
 
-    def answers_to(self, wanted: str) -> bool:
-        """Whether a search for `wanted` (made by `search_key`) finds it by code, name, English name or alias."""
-        return any(wanted in search_key(text) for text in (self.code, self.name, self.name_en, *self.aliases))
+    def answers_to(self, wanted: str, readings: Readings) -> bool:
+        """Whether a search for `wanted` (made by `search_key`) finds it: as a part of its code, of a name, an alias (brand
+        or synonym) or its ingredient, or as the pinyin of its Chinese names (see `spelling.spells`)."""
+        spoken = [search_key(text) for text in (self.name, *self.aliases)]
+        written = [search_key(text) for text in (self.code, self.name_en, self.ingredient)]
+        return any(wanted in text for text in (*spoken, *written)) or any(
+            spells(wanted, text, readings) for text in spoken
+        )
 
 
 def search_key(text: str) -> str:

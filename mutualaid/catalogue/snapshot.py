@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
 from mutualaid.catalogue import store
+from mutualaid.catalogue.readings import readings_of
 from mutualaid.catalogue.rules import Item, search_key
 from mutualaid.kit.database import Database
 
@@ -18,9 +19,12 @@ class Catalogue:
     version: int
     items: tuple[Item, ...]
     _by_code: dict[str, Item] = field(init=False, repr=False, compare=False)
+    _characters: frozenset[str] = field(init=False, repr=False, compare=False)  # of the Chinese names
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_by_code", {item.code: item for item in self.items})
+        named = (search_key(text) for item in self.items for text in (item.name, *item.aliases))
+        object.__setattr__(self, "_characters", frozenset(c for text in named for c in text if not c.isascii()))
 
     def get(self, code: str) -> Item | None:
         """The item of this code; a withdrawn one too, which is refused."""
@@ -33,11 +37,12 @@ class Catalogue:
     def find(self, q: str | None = None, group: str | None = None, *, after: str | None = None) -> list[Item]:
         """What is not withdrawn and answers to `q` in this group, in order, from behind the item of code `after`."""
         wanted = search_key(q or "")
+        readings = readings_of(self._characters) if wanted.isascii() and wanted else {}
         start = 0 if after is None else self.items.index(self._by_code[after]) + 1
         return [
             item
             for item in self.items[start:]
-            if not item.withdrawn and group in (None, item.group) and item.answers_to(wanted)
+            if not item.withdrawn and group in (None, item.group) and item.answers_to(wanted, readings)
         ]
 
 

@@ -10,7 +10,7 @@ from mutualaid.kit.texts import Language
 
 
 class ItemQuery(BaseModel):
-    """Which items are asked for: `q` is part of a code, a name, an English name or an alias."""
+    """Which items are asked for: `q` is part of a code, a name, a brand, a synonym, an ingredient, or pinyin (blf)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

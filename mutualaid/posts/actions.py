@@ -14,11 +14,11 @@ from mutualaid.kit.errors import FieldError, Invalid
 from mutualaid.kit.sealing import DataKey
 from mutualaid.kit.texts import N_
 from mutualaid.members.records import Principal
-from mutualaid.posts import rules, store
+from mutualaid.posts import rules, store, word_store
 from mutualaid.posts.drafts import LineAmendment, LineDraft, PostAmendment, PostDraft, ReportDraft, WindowDraft
 from mutualaid.posts.errors import AgeNotAllowed, AlreadyReported, OwnPost
 from mutualaid.posts.needs import consents_for, consents_for_change, still_may
-from mutualaid.posts.records import HiddenBy, Post, PostLine, Report
+from mutualaid.posts.records import HiddenBy, Post, PostLine, PostWord, Report
 from mutualaid.posts.rules import Outcome
 
 
@@ -79,6 +79,7 @@ async def publish(
     why = await _review(session, author.id, urgent=draft.urgency == "urgent", doubtful=doubtful, now=now)
     session.add(post)
     await session.flush()
+    await word_store.write(session, post, catalogue)
     audit.note(session, actor=author.id, deed="post.published", subject=post.id, now=now, facts={"kind": post.kind})
     if why:
         await hide(session, post, by=why, actor=None, now=now)
@@ -148,6 +149,7 @@ async def amend(
         if cleaned.text != post.note:
             review = "note_review" if doubtful or post.note_approved else None
             post.note, post.scrubbed, post.note_approved = cleaned.text, cleaned.text != change.note, False
+            await word_store.write(session, post, catalogue, anew=True)
     if change.urgency == "urgent" and post.urgency != "urgent":
         review = await _review(session, by.id, urgent=True, doubtful=False, now=now) or review
     for name in ("urgency", "reach_km", "contact", "until"):
@@ -252,6 +254,7 @@ async def close(session: AsyncSession, post: Post, *, actor: str, now: datetime,
 async def _ended(
     session: AsyncSession, post: Post, deed: str, *, actor: str | None, now: datetime, facts: audit.Facts | None = None
 ) -> None:
+    await word_store.forget(session, PostWord.post_id == post.id)
     audit.note(session, actor=actor, deed=deed, subject=post.id, now=now, facts=facts)
     await outbox.enqueue(session, "post.ended", {"post": post.id, "by": actor or ""}, at=now)
 

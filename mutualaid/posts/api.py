@@ -60,7 +60,8 @@ async def list_plaza(request: Request) -> Response:
         body = await at_hand.page(request, standing, asked, checker)
         return Response(body, media_type="application/json")
     async with of(request).database.reading() as session:
-        page = await reading.read_plaza(session, of(request).ring, asked, checker.catalogue)
+        notes = request.user is not None
+        page = await reading.read_plaza(session, of(request).ring, asked, checker.catalogue, notes=notes)
     return answer(_list(request, page, checker, crs=asked.crs))
 
 

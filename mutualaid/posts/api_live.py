@@ -44,7 +44,7 @@ def _listener(request: Request, asked: LiveQuery, catalogue: Catalogue, checker:
     viewer = cells.cell_of(*to_wgs84(*near_point(asked.near), asked.crs)) if asked.near else None
     reader = request.user.id if request.user else None
     variant = (checker.language, asked.crs, reader is not None)
-    return Listener(reading.filters_of(asked, catalogue, viewer), variant, reader, viewer)
+    return Listener(reading.filters_of(asked, catalogue, viewer, notes=reader is not None), variant, reader, viewer)
 
 
 async def _told(request: Request, live: Live, listener: Listener) -> AsyncIterator[bytes]:

@@ -27,15 +27,17 @@ def follower_of(request: Request) -> Follower:
 
 
 def answers(query: PlazaQuery) -> bool:
-    """Whether the index knows what this asks for."""
-    return True
+    """Whether the index knows what this asks for: it holds no words."""
+    return query.q is None
 
 
 async def page(request: Request, standing: "Standing", asked: PlazaQuery, checker: Checker) -> bytes:
     """One page as it is sent."""
     services, catalogue = of(request), checker.catalogue
     reader = request.user.id if request.user else None
-    places = await reading.find(FromMemory(standing, clock.now()), services.ring, asked, catalogue)
+    places = await reading.find(
+        FromMemory(standing, clock.now()), services.ring, asked, catalogue, notes=reader is not None
+    )
     variant = (checker.language, asked.crs, reader is not None)
     post_ids = [one.post_id for _, one in places.hits]
     by_id = await cards(services, follower_of(request).shelf, post_ids, catalogue, variant, reader)

@@ -5,14 +5,14 @@ A listener has a queue of its own; who cannot keep up is let go, and comes back 
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from mutualaid.catalogue import snapshot
 from mutualaid.kit import cells
 from mutualaid.kit.errors import AidError, Overloaded
-from mutualaid.posts import at_hand, shelf
+from mutualaid.posts import at_hand, shelf, word_store
 from mutualaid.posts.index.follower import Follower, Told
 from mutualaid.posts.index.rows import Row
 from mutualaid.posts.plaza import Filters
@@ -122,8 +122,9 @@ class Live:
         events: dict[Listener, list[bytes]] = {}
         for listener in listeners:
             wanted = {post_id: row for post_id, (_, row) in told.items() if row is not None and listener.wants(row)}
+            shown = await self._having(listener.filters.words, wanted)
             cards = await at_hand.cards(
-                self._services, self._follower.shelf, list(wanted), catalogue, listener.variant, listener.reader
+                self._services, self._follower.shelf, shown, catalogue, listener.variant, listener.reader
             )
             for post_id, (before, _) in told.items():
                 if post_id in cards:
@@ -135,6 +136,12 @@ class Live:
                         _event(here, b"post.ended", b'{"id":"%s"}' % post_id.encode())
                     )
         return events
+
+    async def _having(self, words: Sequence[str] | None, post_ids: Collection[str]) -> list[str]:
+        if words is None or not post_ids:
+            return list(post_ids)
+        async with self._services.database.reading() as session:
+            return list(await word_store.having_all(session, words, post_ids))
 
 
 def _event(here: str, name: bytes, data: bytes) -> bytes:

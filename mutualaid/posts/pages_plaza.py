@@ -27,9 +27,9 @@ from mutualaid.posts.wire import LiveQuery, PlazaQuery
 from mutualaid.regions import picking
 from mutualaid.services import of
 
-_FILTERS: Final = ("kind", "item", "group", "real_name", "within_km", "sort", "cursor")
+_FILTERS: Final = ("kind", "item", "group", "q", "real_name", "within_km", "sort", "cursor")
 _NARROWING: Final = ("item", "group", "province", "real_name", "within_km", "sort", "near")
-_KEPT: Final = ("kind", "item", "group", "province", "city", "region", "real_name", "within_km", "sort", "near")
+_KEPT: Final = ("kind", "item", "group", "q", "province", "city", "region", "real_name", "within_km", "sort", "near")
 
 
 async def landing(request: Request) -> Response:
@@ -57,7 +57,8 @@ async def list_plaza(request: Request) -> Response:
         standing = await at_hand.follower_of(request).caught_up()
         orders = FromMemory(standing, clock.now()) if standing is not None and at_hand.answers(asked) else None
         async with services.database.reading() as session:
-            found = await reading.read_plaza(session, services.ring, asked, checker.catalogue, orders=orders)
+            notes, catalogue = request.user is not None, checker.catalogue
+            found = await reading.read_plaza(session, services.ring, asked, catalogue, notes=notes, orders=orders)
     reader = request.user.id if request.user else None
     cards = [
         wire.post_view(card, checker.catalogue, language=checker.language, reader=reader, distance_m=metres)

@@ -11,12 +11,13 @@ from datetime import datetime
 from itertools import islice, product
 from operator import attrgetter
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from mutualaid.posts import nearby, streams
-from mutualaid.posts.plaza_records import ANYTHING
+from mutualaid.posts import nearby, searching, streams
+from mutualaid.posts.plaza_records import ANYTHING, PlazaEntry
 from mutualaid.posts.rules import Kind
+from mutualaid.posts.searching import Order, Place
 from mutualaid.posts.streams import Found, Part, Stream
 from mutualaid.regions.records import RegionRow
 
@@ -28,13 +29,14 @@ _FIRST_PAIRS = 12
 @dataclass(frozen=True, slots=True)
 class Filters:
     """What a reader asks for; None is "any". `items`: any of these codes; `region`: lowest and highest code; `within`:
-    (the viewer's cell, metres)."""
+    (the viewer's cell, metres); `words`: all of these, see `words`."""
 
     kind: Kind | None = None
     items: tuple[str, ...] | None = None
     region: tuple[str, str] | None = None
     real_name: bool | None = None
     within: tuple[str, int] | None = None
+    words: tuple[str, ...] | None = None
 
     def streams(self) -> list[Stream]:
         """Every stream that holds what is asked for. A post with two of the items stands in two of them."""
@@ -42,6 +44,12 @@ class Filters:
         kinds = ("need", "offer") if self.kind is None else (self.kind,)
         reals = (0, 1) if self.real_name is None else (int(self.real_name),)
         return [Stream(*each) for each in product(topics, kinds, reals)]
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """The same of an entry, for whoever finds it otherwise; neither the radius nor the words."""
+        chosen, named = self.streams(), ("topic", "kind", "real")
+        found = [getattr(PlazaEntry, name).in_({getattr(each, name) for each in chosen}) for name in named]
+        return found + ([PlazaEntry.region.between(*self.region)] if self.region else [])
 
 
 async def newest(
@@ -59,6 +67,8 @@ async def urgent(
 
 
 async def _in_time(session: AsyncSession, filters: Filters, part: Part) -> list[Found]:
+    if filters.words is not None:
+        return await _in_time_having(session, filters.words, replace(filters, words=None), part)
     chosen = filters.streams()
     if filters.within is not None:
         return await _within(session, filters, *filters.within, part)
@@ -97,6 +107,19 @@ async def _walked(session: AsyncSession, filters: Filters, viewer: str, metres: 
     return found[: part.limit]
 
 
+async def _in_time_having(session: AsyncSession, words: Sequence[str], filters: Filters, part: Part) -> list[Found]:
+    def place(one: Found) -> Place | None:
+        if filters.within is not None and nearby.metres(filters.within[0], one.cell) > filters.within[1]:
+            return None
+        return (one.rank if part.order == "rank" else 0, one.created_at, one.post_id)
+
+    async def page(after: Place | None, limit: int) -> list[Found]:
+        return await _in_time(session, filters, Part(part.order, after, limit))
+
+    order = Order(place, filters.conditions(), page)
+    return await searching.first(session, words, order, after=part.after, limit=part.limit)
+
+
 async def nearest(
     session: AsyncSession,
     filters: Filters,
@@ -110,6 +133,9 @@ async def nearest(
 
     The nearest cells are found first, then their entries: those of all cells at one distance are merged.
     """
+    if filters.words is not None:
+        plain = replace(filters, words=None)
+        return await _nearest_having(session, filters.words, plain, viewer, within_m, after, limit)
     chosen = filters.streams()
     found: list[tuple[int, Found]] = []
     rings = nearby.rings(session, chosen, viewer, filters.region, from_m=after[0] if after else 0, within_m=within_m)
@@ -126,6 +152,28 @@ async def nearest(
     if batch and len(found) < limit:
         found += await _of_cells(session, filters, chosen, batch, None, limit - len(found))
     return found[:limit]
+
+
+async def _nearest_having(
+    session: AsyncSession,
+    words: Sequence[str],
+    filters: Filters,
+    viewer: str,
+    within_m: int | None,
+    after: Place | None,
+    limit: int,
+) -> list[tuple[int, Found]]:
+    def place(one: Found) -> Place | None:
+        metres = nearby.metres(viewer, one.cell)
+        return (metres, one.created_at, one.post_id) if within_m is None or metres <= within_m else None
+
+    async def page(after: Place | None, limit: int) -> list[Found]:
+        near = await nearest(session, filters, viewer=viewer, within_m=within_m, after=after, limit=limit)
+        return [one for _, one in near]
+
+    order = Order(place, filters.conditions(), page)
+    found = await searching.first(session, words, order, after=after, limit=limit)
+    return [(nearby.metres(viewer, one.cell), one) for one in found]
 
 
 async def _of_cells(

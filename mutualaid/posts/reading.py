@@ -20,6 +20,7 @@ from mutualaid.posts.plaza import Filters
 from mutualaid.posts.records import Post
 from mutualaid.posts.streams import Found
 from mutualaid.posts.wire import LiveQuery, OwnQuery, PlazaQuery, Stats
+from mutualaid.posts.words import words_of
 from mutualaid.regions.rules import code_range
 
 
@@ -36,15 +37,22 @@ def sort_of(query: PlazaQuery) -> Sort:
     return query.sort or ("distance" if query.near else "newest")
 
 
-def filters_of(query: LiveQuery, catalogue: Catalogue, viewer: str | None) -> Filters:
-    """What is asked for, by a viewer in this cell."""
-    items: tuple[str, ...] | None = (query.item,) if query.item else None
-    if query.group is not None:
-        of_group = tuple(i.code for i in catalogue.items if i.group == query.group)
-        items = of_group if items is None else tuple(i for i in items if i in of_group)
-    region = code_range(query.region) if query.region else None
+def filters_of(query: LiveQuery, catalogue: Catalogue, viewer: str | None, *, notes: bool) -> Filters:
+    """What is asked for, by a viewer in this cell. `notes`: see `read_plaza`."""
+    words = words_of(query.q) if query.q else None
+    items: tuple[str, ...] | None = None
+    if query.item or query.group or (words and not notes):
+        chosen = (i for i in catalogue.items if query.item in (None, i.code) and query.group in (None, i.group))
+        items = tuple(i.code for i in chosen if notes or not words or words <= words_of(i.name, i.name_en))
     within = None if query.within_km is None or viewer is None else (viewer, round(query.within_km * 1000))
-    return Filters(kind=query.kind, items=items, region=region, real_name=query.real_name, within=within)
+    return Filters(
+        kind=query.kind,
+        items=items,
+        region=code_range(query.region) if query.region else None,
+        real_name=query.real_name,
+        within=within,
+        words=tuple(sorted(words)) if words and notes else None,
+    )
 
 
 def _identity(query: PlazaQuery, viewer: str | None) -> str:
@@ -61,10 +69,14 @@ class Places:
     next_cursor: str | None
 
 
-async def find(orders: Orders, ring: KeyRing, query: PlazaQuery, catalogue: Catalogue) -> Places:
+async def find(orders: Orders, ring: KeyRing, query: PlazaQuery, catalogue: Catalogue, *, notes: bool) -> Places:
     """One page of the plaza. The reader's point is snapped to its cell before anything is computed from it."""
     viewer = cells.cell_of(*to_wgs84(*near_point(query.near), query.crs)) if query.near else None
-    filters, bound, one_more = filters_of(query, catalogue, viewer), _identity(query, viewer), query.limit + 1
+    filters, bound, one_more = (
+        filters_of(query, catalogue, viewer, notes=notes),
+        _identity(query, viewer),
+        query.limit + 1,
+    )
     sort = sort_of(query)
     if sort == "distance" and viewer is not None:
         after = _after_rank(ring, bound, query.cursor)
@@ -84,10 +96,20 @@ async def find(orders: Orders, ring: KeyRing, query: PlazaQuery, catalogue: Cata
 
 
 async def read_plaza(
-    session: AsyncSession, ring: KeyRing, query: PlazaQuery, catalogue: Catalogue, *, orders: Orders | None = None
+    session: AsyncSession,
+    ring: KeyRing,
+    query: PlazaQuery,
+    catalogue: Catalogue,
+    *,
+    notes: bool,
+    orders: Orders | None = None,
 ) -> Page:
-    """The same with its cards; from the tables, unless other `orders` are given."""
-    page = await find(orders or FromTables(session), ring, query, catalogue)
+    """The same with its cards; from the tables, unless other `orders` are given.
+
+    `notes`: whether this reader is shown notes. Who is not finds by words only what is named so: else they could be
+    guessed, word by word.
+    """
+    page = await find(orders or FromTables(session), ring, query, catalogue, notes=notes)
     by_id = await cards_of(session, [one.post_id for _, one in page.hits])
     return Page([(far, by_id[one.post_id]) for far, one in page.hits if one.post_id in by_id], page.next_cursor)
 

@@ -17,6 +17,7 @@ from mutualaid.kit.privacy import CLEAR, SEALED
 from mutualaid.kit.spots import Spot
 from mutualaid.posts.errors import PostNotOpen, QuantityGone, QuantityHeld
 from mutualaid.posts.rules import AgeBand, Contact, Handover, Kind, Outcome, Urgency, Window
+from mutualaid.posts.words import LONGEST
 
 State = Literal["open", "hidden", "resolved", "withdrawn", "expired", "closed"]
 HiddenBy = Literal["urgent_review", "note_review", "reports", "moderator", "suspension"]
@@ -177,6 +178,17 @@ class PostLine(Base):
         """It changed hands: of what was reserved, this much is gone."""
         self.held -= amount
         self.remaining -= amount
+
+
+class PostWord(Base):
+    """A word of an unended post's note or of its items' names, see `words`: readable as the note itself is."""
+
+    __tablename__ = "post_words"
+
+    word: Mapped[str] = mapped_column(String(LONGEST), primary_key=True, info=CLEAR)
+    post_id: Mapped[str] = mapped_column(ForeignKey("posts.id", ondelete="CASCADE"), primary_key=True, index=True)
+
+    __table_args__ = ({"sqlite_with_rowid": False},)  # the key is the table
 
 
 class Report(Base):

@@ -9,7 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from mutualaid.kit.clock import sql_now
 from mutualaid.kit.errors import NotFound
 from mutualaid.members.records import Member
-from mutualaid.posts.records import Post, Report
+from mutualaid.posts import word_store
+from mutualaid.posts.records import Post, PostWord, Report
 from mutualaid.posts.rules import URGENT_PAUSE
 
 
@@ -72,6 +73,7 @@ async def reporters(session: AsyncSession, post_id: str) -> int:
 
 async def forget_words(session: AsyncSession, author_id: str) -> None:
     """The author has left for good: the words of their posts, readable by design, go too."""
+    await word_store.forget(session, PostWord.post_id.in_(select(Post.id).where(Post.author_id == author_id)))
     await session.execute(update(Post).where(Post.author_id == author_id).values(note=""))
 
 

@@ -3,17 +3,30 @@
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, WithJsonSchema
 
 from mutualaid.catalogue.snapshot import Catalogue
 from mutualaid.kit import cells, geo
 from mutualaid.kit.coordinates import Crs, from_wgs84
-from mutualaid.kit.fields import Cursor, Day, Limit, Moment, Query, QueryBool, QueryFloat, Text, View
-from mutualaid.kit.texts import Language
+from mutualaid.kit.fields import (
+    Cursor,
+    Day,
+    FreeText,
+    Limit,
+    Moment,
+    Query,
+    QueryBool,
+    QueryFloat,
+    Text,
+    View,
+    refuse,
+)
+from mutualaid.kit.texts import N_, Language
 from mutualaid.posts.cards import Card, LineCard
 from mutualaid.posts.drafts import Sort
 from mutualaid.posts.records import HiddenBy, State
 from mutualaid.posts.rules import AgeBand, Contact, Handover, Kind, Outcome, Urgency
+from mutualaid.posts.words import FEWEST, LONGEST, fold, letters_in
 
 _DEGREES = r"-?[0-9]{1,3}(\.[0-9]{1,20})?"
 _BOX = rf"^{_DEGREES}(,{_DEGREES}){{3}}$"
@@ -116,12 +129,38 @@ class Reported(View):
     hidden: bool
 
 
+def _words(text: str) -> str:
+    """What the search in notes can be asked: some words, not too long; `%`, `*` and the like are none and mean nothing."""
+    if len(text) > 10 * LONGEST or len(fold(text)) > LONGEST:
+        raise refuse("too_long", N_("At most {max_length} characters."), max_length=LONGEST)
+    if (letters := letters_in(text)) == 0 and text:
+        raise refuse("no_word", N_("Please give letters, digits or Chinese characters."))
+    if letters < FEWEST:
+        raise refuse("too_short", N_("At least {min_length} characters."), min_length=FEWEST)
+    return text
+
+
+Words = Annotated[
+    FreeText,
+    AfterValidator(_words),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "minLength": FEWEST,
+            "maxLength": LONGEST,
+            "description": "words of the note and of the items' names; signed out, of the names only",
+        }
+    ),
+]
+
+
 class LiveQuery(Query):
     """Filters of the plaza."""
 
     kind: Kind | None = None
     item: Annotated[Text, Field(min_length=1, max_length=64)] | None = None
     group: Annotated[Text, Field(min_length=1, max_length=64)] | None = None
+    q: Words | None = None
     region: Annotated[str, Field(pattern=r"^[0-9]{6}$")] | None = None
     real_name: QueryBool | None = None
     near: Annotated[str, Field(max_length=64, pattern=rf"^{_DEGREES},{_DEGREES}$")] | None = None

@@ -24,12 +24,30 @@ CATALOGUE = Catalogue(1, tuple(ITEMS))
         ("blood", None),
         ("Pulse ox", "oximeter"),
         ("84", "disinfectant-84"),
+        ("hypochlorite", "disinfectant-84"),
+        ("blf", "ibuprofen"),
+        ("BLF", "ibuprofen"),
+        ("buluofen", "ibuprofen"),
+        ("bu luo fen", "ibuprofen"),
+        ("fbd", "ibuprofen"),
+        ("kouzhao", "mask-n95"),
     ],
 )
-def test_a_search_finds_by_code_name_english_name_and_alias(q: str, code: str | None) -> None:
+def test_a_search_finds_by_code_name_alias_ingredient_and_pinyin(q: str, code: str | None) -> None:
     found = [item.code for item in CATALOGUE.find(q)]
 
     assert code in found if code else not found
+
+
+def test_pinyin_finds_what_it_says_and_little_else() -> None:
+    assert [item.code for item in CATALOGUE.find("blf")] == ["ibuprofen", "ibuprofen-suspension"]
+    assert [item.code for item in CATALOGUE.find("buluof")] == ["ibuprofen", "ibuprofen-suspension"]
+    assert [item.code for item in CATALOGUE.find("n95kz")] == ["mask-n95"]
+    assert [item.code for item in CATALOGUE.find("kz")] == ["mask-n95", "mask-surgical"]
+    assert [item.code for item in CATALOGUE.find("q")] == [
+        item.code for item in ITEMS if any("q" in text for text in (item.code, item.name_en.lower(), item.ingredient))
+    ]
+    assert CATALOGUE.find("blfx") == CATALOGUE.find("布lf") == []
 
 
 def test_a_search_keeps_to_its_group_and_to_the_order_of_the_file() -> None:

@@ -198,6 +198,35 @@ async def test_the_plaza_goes_on_page_by_page_with_its_filters(house: House, vis
     assert [len(found) for found in links] == [20, 3] and not set(links[0]) & set(links[1])
 
 
+async def test_the_plaza_is_searched_by_a_field_that_keeps_its_words(house: House, visitor: Visitor) -> None:
+    person = await house.member()
+    for n in range(22):
+        await person.publish({"kind": "need", "lines": [{"item": "ors", "quantity": 1}], "note": f"第{n}次拉肚子",
+                              "place": {"lat": 22.817, "lng": 108.3665}})  # fmt: skip
+    await visitor.sign_in()
+
+    page = await visitor.open("/posts?kind=need")
+    page = await visitor.send(page.form("/posts"), q="拉肚子")
+    more = next(link for link in page.links() if "cursor=" in link)
+    rest = await visitor.open(more)
+    offers = next(link for link in rest.links() if "kind=offer" in link)
+    none = await visitor.open(offers)
+    wrong = await visitor.open("/posts?q=%25%25&kind=need")
+    stranger = await Visitor(house).open("/posts?q=拉肚子")
+
+    shown = [len([link for link in found.links() if len(link) > 30 and "?" not in link]) for found in (page, rest)]
+    assert shown == [20, 2] and "kind=need" in more and ("q", "拉肚子") in rest.form("/posts").fields
+    assert none.status == 200 and ("q", "拉肚子") in none.form("/posts").fields and "这里还没有" in none.text
+    assert wrong.status == 422 and "请输入汉字、字母或数字" in wrong.text
+    assert ("q", "%%") in wrong.form("/posts").fields
+    assert stranger.status == 200 and "这里还没有" in stranger.text
+    assert ("搜索物品和备注" in page.text, "搜索物品和备注" in stranger.text, "搜索物品" in stranger.text) == (
+        True,
+        False,
+        True,
+    )
+
+
 async def test_solved_asks_how_and_ends_the_post(visitor: Visitor) -> None:
     await (await visitor.sign_in()).verify()
     post = (await visitor.publish()).path

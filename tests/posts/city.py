@@ -3,10 +3,12 @@
 Nothing of the plaza's own code is used here: the distance is geopy's, between the centres that H3 gives.
 """
 
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
+from itertools import pairwise
 from random import Random
 from typing import Any
 
@@ -14,8 +16,11 @@ import h3
 from geopy.distance import great_circle
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from mutualaid.catalogue.snapshot import Catalogue
 from mutualaid.members.records import Member
+from mutualaid.posts import word_store
 from mutualaid.posts.records import Post, PostLine
+from tests.catalogue.sheets import packaged_items
 from tests.moments import START
 
 GROUPS = {
@@ -29,6 +34,34 @@ GROUPS = {
 DISTRICTS = ("450102", "450103", "450105", "450107", "450202", "440103")
 MIDDLE = (22.82, 108.37)
 SPREAD = 0.12  # degrees: some 12 km each way
+CATALOGUE = Catalogue(1, tuple(packaged_items()))
+NOTED = (
+    "三天没退烧了",
+    "家里有老人",
+    "孩子发烧39度",
+    "急需布洛芬",
+    "KN95口罩可换",
+    "送到楼下",
+    "Thank you!",
+    "药",
+    "谢谢",
+)
+ASKED = (
+    *(
+        "口罩",
+        "退烧",
+        "老人",
+        "n95",
+        "ＫＮ９５",
+        "THANK",
+        "楼下%",
+        "没退烧",
+        "发烧 谢谢",
+        "口罩 布洛",
+        "老人 急需布洛芬",
+    ),
+    *("39度", "药 谢谢", "Ibuprofen", "人孩", "不存在", "oximeter 发烧"),
+)
 
 
 @dataclass(frozen=True)
@@ -51,7 +84,13 @@ class Lot:
     urgency: str
     created_at: datetime
     until: datetime
+    note: str
     lines: tuple[tuple[str, int, int, int], ...]
+
+    def says(self, words: set[str]) -> bool:
+        items = [CATALOGUE.get(item) for item, *_ in self.lines]
+        names = [name for item in items if item for name in (item.name, item.name_en)]
+        return words <= set().union(*map(pieces, [self.note, *names]))
 
     def holds(self, items: Iterable[str]) -> bool:
         return any(item in items and remaining > held for item, _, remaining, held in self.lines)
@@ -69,6 +108,7 @@ class Question:
     group: str | None = None
     region: str | None = None
     real_name: bool | None = None
+    q: str | None = None
 
     def parameters(self) -> dict[str, str]:
         """As a query string would say it."""
@@ -104,6 +144,7 @@ def _lot(random: Random, neighbours: Sequence[Neighbour], cells: Sequence[str]) 
         # many share a microsecond, many lie one apart
         created_at=START - timedelta(hours=random.randint(0, 5), microseconds=random.randint(0, 3)),
         until=START + timedelta(seconds=random.choice([-1, 0, *[3600] * 12])),
+        note=random.choice(["", " ", ","]).join(random.sample(NOTED, random.randint(0, 4))),
         lines=tuple(_line(random, item) for item in random.sample(sorted(GROUPS), random.randint(1, 3))),
     )
 
@@ -125,8 +166,8 @@ def somewhere(random: Random) -> tuple[float, float]:
 def ask(random: Random) -> Question:
     """A question with any mixture of filters."""
 
-    def sometimes(*options: Any) -> Any:
-        return random.choice(options) if random.random() < 0.2 else None
+    def sometimes(*options: Any, often: float = 0.2) -> Any:
+        return random.choice(options) if random.random() < often else None
 
     sort = random.choice(["distance", "distance", "newest", "urgent"])
     near = somewhere(random) if sort == "distance" or random.random() < 0.5 else None
@@ -139,7 +180,24 @@ def ask(random: Random) -> Question:
         group=sometimes(*sorted(set(GROUPS.values()))),
         region=sometimes(*DISTRICTS, "450000", "450100", "440000"),
         real_name=sometimes(True, False),
+        q=sometimes(*ASKED, often=0.4),
     )
+
+
+def pieces(text: str) -> set[str]:
+    """Two neighbouring Han characters, one that stands alone, whole words of other letters and digits."""
+    runs: list[tuple[bool, str]] = []
+    last: bool | None = None
+    for character in unicodedata.normalize("NFKC", text).lower():
+        han = "\u4e00" <= character <= "\u9fff" if character.isalnum() else None
+        if han is not None and han == last:
+            runs[-1] = (han, runs[-1][1] + character)
+        elif han is not None:
+            runs.append((han, character))
+        last = han
+    return {
+        piece for han, run in runs for piece in ([run] if len(run) == 1 or not han else map("".join, pairwise(run)))
+    }
 
 
 @cache
@@ -167,6 +225,7 @@ def brute_force(city: Iterable[Lot], question: Question, now: datetime) -> list[
         and question.kind in (None, lot.kind)
         and lot.region.startswith(prefix)
         and question.real_name in (None, lot.author.real_name != "none")
+        and (question.q is None or lot.says(pieces(question.q)))
     ]
     if question.within_km is not None:
         found = [(m, lot) for m, lot in found if m is not None and m <= question.within_km * 1000]
@@ -195,8 +254,11 @@ async def settle(session: AsyncSession, city: Iterable[Lot]) -> None:
                 )
             )
     await session.flush()
-    session.add_all(_post(lot) for lot in lots)
+    posts = [_post(lot) for lot in lots]
+    session.add_all(posts)
     await session.flush()
+    for post in posts:
+        await word_store.write(session, post, CATALOGUE)
 
 
 def _post(lot: Lot) -> Post:
@@ -214,7 +276,7 @@ def _post(lot: Lot) -> Post:
         for_other=False,
         keeps_enough=False,
         available=[],
-        note="",
+        note=lot.note,
         scrubbed=False,
         created_at=lot.created_at,
         confirmed_at=lot.created_at,

@@ -98,6 +98,23 @@ async def test_who_has_missed_too_much_had_better_read_the_list(house: House) ->
             assert await again.next(1) == [("plaza.reload", "")]
 
 
+async def test_words_are_listened_for_by_members_in_notes_and_by_strangers_in_names(house: House) -> None:
+    mother, reader = await house.member(), await house.newcomer()
+    bearer = {"authorization": f"Bearer {reader.token}"}
+    async with (
+        listening(house.app, "q=%E5%8F%A3%E7%BD%A9", **bearer) as masks,
+        listening(house.app, "q=%E5%8F%A3%E7%BD%A9") as stranger,
+        listening(house.app, "q=%E5%B8%83%E6%B4%9B%E8%8A%AC") as ibuprofen,
+    ):
+        await mother.publish(a_need("rice"))
+        noted = await mother.publish(a_need(note="还缺口罩"))
+        named = await mother.publish(a_need("mask-n95"))
+
+        assert await masks.next(2) == [("post.opened", noted["id"]), ("post.opened", named["id"])]
+        assert await stranger.next(1) == [("post.opened", named["id"])]
+        assert await ibuprofen.next(1) == [("post.opened", noted["id"])]
+
+
 async def test_nothing_more_is_told_to_one_who_signed_out(house: House) -> None:
     mother, reader = await house.member(), await house.newcomer()
     async with listening(house.app, authorization=f"Bearer {reader.token}") as ear:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 from random import Random
+from typing import Any
 from unittest import mock
 
 import h3
@@ -16,7 +17,7 @@ from mutualaid.catalogue import snapshot
 from mutualaid.catalogue.snapshot import Catalogue
 from mutualaid.kit import clock as kit_clock
 from mutualaid.kit.database import Database
-from mutualaid.posts import plaza, reading
+from mutualaid.posts import plaza, reading, searching
 from mutualaid.posts.index.follower import Follower
 from mutualaid.posts.orders import FromMemory, FromTables, Orders
 from mutualaid.posts.plaza import Filters
@@ -31,6 +32,11 @@ from tests.posts.indexing import fill, indexed, renew
 
 QUERIES = 1_050  # on each database
 PAGES_WALKED = 12
+WAYS: Sequence[dict[str, Any]] = [  # in which words are looked for
+    {"_RARE": 2_000},  # every word of so small a city is rare
+    {"_RARE": 3, "_AT_ONCE": 7, "_WALKED": 10_000},
+    {"_RARE": 3, "_AT_ONCE": 7, "_WALKED": 2},
+]
 
 
 class Reader:
@@ -44,7 +50,8 @@ class Reader:
     ) -> tuple[list[tuple[int | None, str]], str | None]:
         said = question.parameters() | {"limit": str(limit)} | ({"cursor": cursor} if cursor else {})
         query = PlazaQuery.model_validate(said)
-        read = await reading.read_plaza(self.session, self.ring, query, self.catalogue, orders=self.orders)
+        orders = self.orders if question.q is None else None  # memory knows no words
+        read = await reading.read_plaza(self.session, self.ring, query, self.catalogue, notes=True, orders=orders)
         return [(metres, card.id) for metres, card in read.cards], read.next_cursor
 
 
@@ -84,7 +91,7 @@ async def test_every_order_equals_brute_force_over_shown_cells(
         await renew(follower)  # the rest is found in its tail
     await settle(services.database, lots[200:])
 
-    asked, found, ties = 0, 0, 0
+    asked, found, ties, said = 0, 0, 0, 0
     async with reader_of(services, follower) as reader:
         while asked < QUERIES:
             question, limit = city.ask(random), random.choice([1, 2, 5, 20, 50])
@@ -93,16 +100,20 @@ async def test_every_order_equals_brute_force_over_shown_cells(
                 question = replace(question, within_km=metres / 1000)
                 expected = city.brute_force(lots, question, clock.now)
             cursor: str | None = None
+            way = random.choice(WAYS)
             for begin in range(0, PAGES_WALKED * limit, limit):
-                cards, cursor = await reader.page(question, limit=limit, cursor=cursor)
+                with mock.patch.multiple(searching, **way):
+                    cards, cursor = await reader.page(question, limit=limit, cursor=cursor)
                 assert cards == expected[begin : begin + limit], question
                 assert (cursor is not None) == (len(expected) > begin + limit)
                 asked += 1
                 found += len(cards)
+                said += len(cards) if question.q else 0
                 ties += sum(a[0] is not None and a[0] == b[0] for a, b in pairwise(cards))
                 if cursor is None:
                     break
-    assert (found > 4 * QUERIES, ties > QUERIES // 4) == (True, True), "these were no empty questions"
+    full = (found > 4 * QUERIES, ties > QUERIES // 4, said > QUERIES // 4)
+    assert full == (True, True, True), "these were no empty questions"
 
 
 @pytest.mark.parametrize("in_memory", [False, True], ids=["tables", "memory"])
@@ -187,6 +198,7 @@ async def test_a_cursor_survives_the_readers_jitter_but_no_other_question(house:
         {"near": "22.82,108.37", "kind": "need", "sort": "newest"},
         {"near": "22.82,108.37", "kind": "need", "within_km": "5"},
         {"near": "22.82,108.37", "kind": "need", "real_name": "true"},
+        {"near": "22.82,108.37", "kind": "need", "q": "口罩"},
     ]
 
     assert same.status_code == 200

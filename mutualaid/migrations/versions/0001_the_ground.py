@@ -592,6 +592,17 @@ def upgrade() -> None:
         batch_op.create_index("uq_post_reports_once", ["post_id", "reporter_id"], unique=True)
 
     op.create_table(
+        "post_words",
+        sa.Column("word", sa.String(length=40), nullable=False),
+        sa.Column("post_id", sa.String(length=32), nullable=False),
+        sa.ForeignKeyConstraint(["post_id"], ["posts.id"], name=op.f("fk_post_words_post_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("word", "post_id", name=op.f("pk_post_words")),
+        sqlite_with_rowid=False,
+    )
+    with op.batch_alter_table("post_words", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_post_words_post_id"), ["post_id"], unique=False)
+
+    op.create_table(
         "calls",
         sa.Column("id", sa.String(length=32), nullable=False),
         sa.Column("maker", sa.String(length=16), nullable=False),
@@ -720,6 +731,10 @@ def downgrade() -> None:
         batch_op.drop_index("ix_calls_at")
 
     op.drop_table("calls")
+    with op.batch_alter_table("post_words", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_post_words_post_id"))
+
+    op.drop_table("post_words")
     with op.batch_alter_table("post_reports", schema=None) as batch_op:
         batch_op.drop_index("uq_post_reports_once")
         batch_op.drop_index(batch_op.f("ix_post_reports_reporter_id"))

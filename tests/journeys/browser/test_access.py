@@ -10,7 +10,7 @@ OPEN = (
     "/",
     "/sign-in",
     "/posts",
-    "/posts?kind=offer&item=mask-n95&region=450123",
+    "/posts?kind=offer&item=mask-n95&region=450123&q=N95",
     "/posts?item=unobtainium",
     "/nowhere",
 )

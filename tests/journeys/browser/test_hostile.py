@@ -95,7 +95,7 @@ async def test_texts_in_addresses_and_forms_execute_nowhere(newcomer: Newcomer) 
     hostile = quote(f'">{SCRIPT}<img src=x onerror={RUN}>')
 
     for path in (
-        f"/posts?item={hostile}&region={hostile}&near={hostile}&sort={hostile}",
+        f"/posts?item={hostile}&q={hostile}&region={hostile}&near={hostile}&sort={hostile}",
         f"/sign-in?next={hostile}",
         "/sign-in?next=javascript:window.hacked=1",
         f"/posts/{hostile}",
