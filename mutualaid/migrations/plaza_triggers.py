@@ -22,15 +22,18 @@ WHERE p.state = 'open' AND m.status = 'active' AND l.remaining > l.held
 
 _ENTRY: Final = 'post_id, topic, kind, "real", cell, region, rank, created_at, until'
 _CELL: Final = 'topic, kind, "real", region, cell, spot'
-_FOLLOW: Final = f"""
-  INSERT INTO plaza_changes (post_id, stood, at{{more}})
-    SELECT p.id, CASE WHEN EXISTS (SELECT 1 FROM plaza_entries e WHERE e.post_id = p.id) THEN 1 ELSE 0 END, {{now}}
-    FROM posts p WHERE p.id {{which}};
+_TOLD: Final = """
+  INSERT INTO plaza_changes (post_id, stood, at{more})
+    SELECT p.id, CASE WHEN EXISTS (SELECT 1 FROM plaza_entries e WHERE e.post_id = p.id) THEN 1 ELSE 0 END, {now}
+    FROM posts p WHERE p.id {which};
+"""
+_DERIVED: Final = f"""
   DELETE FROM plaza_entries WHERE post_id {{which}};
   INSERT INTO plaza_entries ({_ENTRY}) SELECT {_ENTRY} FROM plaza_standing WHERE post_id {{which}};
   INSERT INTO plaza_cells ({_CELL}) SELECT {_CELL} FROM plaza_standing WHERE post_id {{which}} ORDER BY topic
     ON CONFLICT DO NOTHING;
 """  # noqa: S608 — names of ours
+_FOLLOW: Final = _TOLD + _DERIVED
 # what the entries or the card of a post are made of
 _OF_POST: Final = (
     "state, kind, cell, region, urgency, waiting, contacted, created_at, until, reach_km, handover, contact, for_other,"
@@ -92,7 +95,7 @@ def before_tables(dialect: str) -> list[str]:
 
 def refill() -> list[str]:
     """All rows of the plaza anew, as the view says: after posts were brought in with the triggers off."""
-    return [said for said in _FOLLOW.format(which="IS NOT NULL").split(";") if said.strip()]
+    return [said for said in _DERIVED.format(which="IS NOT NULL").split(";") if said.strip()]
 
 
 def create(dialect: str) -> list[str]:

@@ -52,7 +52,7 @@ async def list_plaza(request: Request) -> Response:
     items = [(item.code, item.title(checker.language)) for item in checker.catalogue.items if item.listable]
     chosen = sum(form.has(name) for name in _NARROWING)
     around: dict[str, Any] = {"form": form, "picked": picked, "whose": whose, "items": items, "chosen": chosen}
-    with or_again("posts/list.html", cards=[], more=None, sort="", **around):
+    with or_again("posts/list.html", cards=[], more=None, sort="", live="", **around):
         asked = await parse(raw, PlazaQuery, check=checker.plaza)
         standing = await at_hand.follower_of(request).caught_up()
         orders = FromMemory(standing, clock.now()) if standing is not None and at_hand.answers(asked) else None
@@ -68,8 +68,7 @@ async def list_plaza(request: Request) -> Response:
     if found.next_cursor is not None:
         kept = [(name, form.get(name)) for name in _KEPT if form.has(name)]
         more = f"/posts?{urlencode([*kept, ('cursor', found.next_cursor)])}"
-    if not form.has("cursor"):  # later pages are not where something new comes
-        around |= _live(raw, form)
+    around |= _live(raw, form)
     return page(request, "posts/list.html", cards=cards, more=more, sort=reading.sort_of(asked), **around)
 
 
@@ -77,7 +76,8 @@ def _live(raw: dict[str, str], form: Form) -> dict[str, str]:
     """Where this list's news are told, and the list itself, to be opened again."""
     filters = {name: value for name, value in raw.items() if name in LiveQuery.model_fields}
     kept = [(name, form.get(name)) for name in _KEPT if form.has(name)]
-    return {"live": f"/live/plaza?{urlencode(filters)}", "here": f"/posts?{urlencode(kept)}"}
+    first = not form.has("cursor")  # later pages are not where something new comes
+    return {"live": f"/live/plaza?{urlencode(filters)}" if first else "", "here": f"/posts?{urlencode(kept)}"}
 
 
 async def _near(request: Request, session: AsyncSession, form: Form) -> tuple[str | None, str]:

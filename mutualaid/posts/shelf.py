@@ -31,13 +31,13 @@ class Shelf:
         self._most = most
         self._kept: dict[str, dict[Variant, tuple[str, bytes]]] = {}
         self._version = 0
-        self._readings: list[set[str]] = []
+        self._readings: dict[int, set[str]] = {}
 
     def heard(self, told: Mapping[str, Any]) -> None:
         """These posts have changed: also for whoever is reading them just now."""
         for post_id in told:
             self._kept.pop(post_id, None)
-        for reading in self._readings:
+        for reading in self._readings.values():
             reading.update(told)
 
     def forget(self) -> None:
@@ -60,11 +60,11 @@ class Shelf:
     def reading(self) -> Iterator[set[str]]:
         """Within the block the set gathers what changes: what was read of it may be of yesterday."""
         changed: set[str] = set()
-        self._readings.append(changed)
+        self._readings[id(changed)] = changed
         try:
             yield changed
         finally:
-            self._readings.remove(changed)
+            del self._readings[id(changed)]
 
     def put(self, card: Card, variant: Variant, octets: bytes) -> None:
         while len(self._kept) >= self._most:

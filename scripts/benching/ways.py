@@ -1,6 +1,7 @@
 """Who answers the plaza's questions. A way opens what it needs and gives an `Ask`; one more way is one more line in `WAYS`."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -10,8 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from benching.home import Pair
 from benching.questions import A_PAGE, Question
-from mutualaid.kit import cells
-from mutualaid.posts import plaza
+from mutualaid.kit import cells, clock
+from mutualaid.posts.index.feed import feed_of
+from mutualaid.posts.index.follower import Follower
+from mutualaid.posts.orders import FromMemory, FromTables, Hit, Orders
 from mutualaid.posts.plaza import Filters
 
 Ask = Callable[[Question], Awaitable[list[str] | None]]  # the ids of the first page; None: not for this way
@@ -42,14 +45,40 @@ async def by_sql(pair: Pair) -> AsyncIterator[Ask]:
 
 async def answered(session: AsyncSession, question: Question) -> list[str]:
     """What the plaza's functions say."""
+    return [entry.post_id for _, entry in await _of(FromTables(session), question)]
+
+
+async def _of(orders: Orders, question: Question) -> Sequence[Hit]:
+    filters = question.filters
     if question.order == "distance":
         viewer, within_m = question.viewer, question.within_m
-        near = await plaza.nearest(
-            session, question.filters, viewer=viewer, within_m=within_m, after=None, limit=A_PAGE
-        )
-        return [entry.post_id for _, entry in near]
-    in_time = plaza.urgent if question.order == "urgent" else plaza.newest
-    return [entry.post_id for entry in await in_time(session, question.filters, after=None, limit=A_PAGE)]
+        return await orders.nearest(filters, viewer=viewer, within_m=within_m, after=None, limit=A_PAGE)
+    in_time = orders.urgent if question.order == "urgent" else orders.newest
+    return await in_time(filters, after=None, limit=A_PAGE)
+
+
+@asynccontextmanager
+async def by_memory(pair: Pair) -> AsyncIterator[Ask]:
+    """The index, which catches up with the feed before each answer."""
+    async with pair.ours() as database:
+        follower = Follower(feed_of(database), least=0, waits=database.dialect == "postgresql")
+        following = asyncio.create_task(follower.run())
+        try:
+            while await follower.caught_up() is None:  # noqa: ASYNC110 — it is being made
+                await asyncio.sleep(0.1)
+
+            async def ask(question: Question) -> list[str] | None:
+                if question.filters.words is not None:
+                    return None
+                standing = await follower.caught_up()
+                assert standing is not None
+                return [entry.post_id for _, entry in await _of(FromMemory(standing, clock.now()), question)]
+
+            yield ask
+        finally:
+            following.cancel()
+            await asyncio.wait([following])
+            await follower.close()
 
 
 _GEOGRAPHY: Final = (
@@ -95,5 +124,7 @@ async def by_postgis(pair: Pair) -> AsyncIterator[Ask | None]:
 WAYS: Final = (
     Way("SQLite", "sqlite", by_sql),
     Way("PostgreSQL", "postgresql", by_sql),
+    Way("SQLite, in memory", "sqlite", by_memory),
+    Way("PostgreSQL, in memory", "postgresql", by_memory),
     Way("PostGIS", "postgresql", by_postgis, exact=False),
 )
