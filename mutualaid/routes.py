@@ -67,6 +67,7 @@ FILES: tuple[Endpoint, ...] = (
 )
 
 
+_ASKED_MOST: Final = frozenset({"/api/v1/posts", "/posts"})
 _NAME: Final = re.compile(r"[0-9A-Za-z_.~/-]{1,200}")
 
 
@@ -98,8 +99,11 @@ def build(settings: Settings) -> list[BaseRoute]:
 
 
 def _exact_first(by_path: dict[str, dict[str, Any]]) -> Sequence[tuple[str, dict[str, Any]]]:
-    """`/posts/stream` before `/posts/{id}`, whatever the table's order."""
-    return sorted(by_path.items(), key=lambda item: [part.startswith("{") for part in item[0].split("/")])
+    """`/posts/stream` before `/posts/{id}`, whatever the table's order; what is asked most before all others."""
+    return sorted(
+        by_path.items(),
+        key=lambda item: (item[0] not in _ASKED_MOST, [part.startswith("{") for part in item[0].split("/")]),
+    )
 
 
 def _by_method(doors: dict[str, Any]) -> Any:

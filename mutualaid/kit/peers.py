@@ -2,6 +2,7 @@
 
 import ipaddress
 from dataclasses import dataclass
+from functools import lru_cache
 
 from starlette.requests import Request
 
@@ -19,7 +20,11 @@ class Peer:
 
 def peer_of(request: Request) -> Peer:
     """Who is at the other end. Behind a proxy uvicorn has put the client's address there (`--proxy-headers`)."""
-    host = request.client.host if request.client else "unknown"
+    return _peer(request.client.host if request.client else "unknown")
+
+
+@lru_cache(maxsize=4_096)
+def _peer(host: str) -> Peer:
     try:
         address = ipaddress.ip_address(host)
     except ValueError:

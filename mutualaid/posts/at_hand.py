@@ -8,13 +8,12 @@ from starlette.requests import Request
 from mutualaid.catalogue.snapshot import Catalogue
 from mutualaid.kit import clock
 from mutualaid.posts import reading, shelf
-from mutualaid.posts.cards import cards_of
 from mutualaid.posts.checking import Checker
 from mutualaid.posts.index.follower import Follower
 from mutualaid.posts.orders import FromMemory
-from mutualaid.posts.shelf import Shelf, Variant
+from mutualaid.posts.shelf import Variant
 from mutualaid.posts.wire import PlazaQuery
-from mutualaid.services import Services, of
+from mutualaid.services import of
 
 if TYPE_CHECKING:
     from mutualaid.posts.index.standing import Standing
@@ -40,21 +39,20 @@ async def page(request: Request, standing: "Standing", asked: PlazaQuery, checke
     )
     variant = (checker.language, asked.crs, reader is not None)
     post_ids = [one.post_id for _, one in places.hits]
-    by_id = await cards(services, follower_of(request).shelf, post_ids, catalogue, variant, reader)
+    by_id = await cards(follower_of(request), post_ids, catalogue, variant, reader)
     return shelf.page(places.hits, by_id, places.next_cursor)
 
 
 async def cards(
-    services: Services, kept: Shelf, post_ids: Sequence[str], catalogue: Catalogue, variant: Variant, reader: str | None
+    follower: Follower, post_ids: Sequence[str], catalogue: Catalogue, variant: Variant, reader: str | None
 ) -> dict[str, bytes]:
     """The encoded cards of these posts, as this reader sees them; what is not open any more is left out."""
-    language, crs, _ = variant
+    kept, (language, crs, _) = follower.shelf, variant
     by_id = kept.find(post_ids, variant, version=catalogue.version, reader=reader)
     if missing := [post_id for post_id in post_ids if post_id not in by_id]:
         with kept.reading() as changed:
-            async with services.database.reading() as session:
-                read = await cards_of(session, missing)
-        for card in read.values():
+            read = await follower.cards(missing)
+        for card in read:
             if card.state != "open":
                 continue  # it ended a moment after the index was asked
             by_id[card.id] = shelf.encoded(card, catalogue, language=language, crs=crs, reader=reader)

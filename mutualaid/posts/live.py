@@ -123,9 +123,7 @@ class Live:
         for listener in listeners:
             wanted = {post_id: row for post_id, (_, row) in told.items() if row is not None and listener.wants(row)}
             shown = await self._having(listener.filters.words, wanted)
-            cards = await at_hand.cards(
-                self._services, self._follower.shelf, shown, catalogue, listener.variant, listener.reader
-            )
+            cards = await at_hand.cards(self._follower, shown, catalogue, listener.variant, listener.reader)
             for post_id, (before, _) in told.items():
                 if post_id in cards:
                     card = shelf.with_distance(cards[post_id], listener.metres(wanted[post_id]))

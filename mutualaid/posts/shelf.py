@@ -74,8 +74,8 @@ class Shelf:
 
 def encoded(card: Card, catalogue: Catalogue, *, language: Language, crs: Crs, reader: str | None) -> bytes:
     """A card as JSON, up to its distance."""
-    view = wire.post_view(card, catalogue, language=language, crs=crs, reader=reader)
-    return view.model_dump_json(by_alias=True).encode().removesuffix(_NO_DISTANCE)
+    fields = wire.post_fields(card, catalogue, language=language, crs=crs, reader=reader)
+    return orjson.dumps(fields, option=orjson.OPT_UTC_Z).removesuffix(_NO_DISTANCE)
 
 
 def page(hits: Sequence[Hit], by_id: Mapping[str, bytes], next_cursor: str | None) -> bytes:

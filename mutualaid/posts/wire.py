@@ -1,7 +1,7 @@
 """What readers of posts are answered: cards and lists."""
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, WithJsonSchema
 
@@ -68,7 +68,7 @@ class AuthorView(View):
 
 
 class WindowView(View):
-    from_: Moment = Field(serialization_alias="from")
+    from_: Moment = Field(alias="from")
     to: Moment
 
 
@@ -228,38 +228,73 @@ def post_view(
     distance_m: int | None = None,
 ) -> PostView:
     """A card as this reader sees it; `reader` None is signed out and gets neither author nor note."""
+    return PostView.model_validate(
+        post_fields(card, catalogue, language=language, crs=crs, reader=reader, distance_m=distance_m)
+    )
+
+
+def post_fields(
+    card: Card,
+    catalogue: Catalogue,
+    *,
+    language: Language,
+    crs: Crs = "wgs84",
+    reader: str | None,
+    distance_m: int | None = None,
+) -> dict[str, Any]:
+    """What a `PostView` is made of, in its order, as plain values: cards of the plaza are written from these."""
     lat, lng = cells.centre(card.cell)
     if crs != "wgs84":
         lat, lng = from_wgs84(lat, lng, crs)
     mine = reader == card.author_id
-    return PostView(
-        id=card.id,
-        kind=card.kind,
-        state=card.state,
-        lines=[_line_view(line, catalogue, language) for line in card.lines],
-        region=RegionView(code=card.region, name=card.region_name, path=card.region_path),
-        place=PlaceView(cell=card.cell, lat=round(lat, 9), lng=round(lng, 9), crs=crs),
-        urgency=card.urgency,
-        reach_km=card.reach_km,
-        handover=card.handover,
-        contact=card.contact,
-        available=[WindowView(from_=w.start, to=w.end) for w in card.windows],
-        for_other=card.for_other,
-        beneficiary_age_band=card.beneficiary_age_band,
-        keeps_enough=card.keeps_enough,
-        author=author_view(card) if reader else None,
-        mine=mine,
-        note=card.note if reader else None,
-        scrubbed=card.scrubbed,
-        hidden_by=card.hidden_by if mine else None,
-        outcome=card.outcome if mine else None,
-        created_at=card.created_at,
-        confirmed_at=card.confirmed_at,
-        until=card.until,
-        ended_at=card.ended_at,
-        distance_m=distance_m,
-        distance_km=None if distance_m is None else geo.distance_km(distance_m),
-    )
+    return {
+        "id": card.id,
+        "kind": card.kind,
+        "state": card.state,
+        "lines": [_line_fields(line, catalogue, language) for line in card.lines],
+        "region": {"code": card.region, "name": card.region_name, "path": card.region_path},
+        "place": {"cell": card.cell, "lat": round(lat, 9), "lng": round(lng, 9), "crs": crs},
+        "urgency": card.urgency,
+        "reach_km": card.reach_km,
+        "handover": card.handover,
+        "contact": card.contact,
+        "available": [{"from": window.start, "to": window.end} for window in card.windows],
+        "for_other": card.for_other,
+        "beneficiary_age_band": card.beneficiary_age_band,
+        "keeps_enough": card.keeps_enough,
+        "author": _author_fields(card) if reader else None,
+        "mine": mine,
+        "note": card.note if reader else None,
+        "scrubbed": card.scrubbed,
+        "hidden_by": card.hidden_by if mine else None,
+        "outcome": card.outcome if mine else None,
+        "created_at": card.created_at,
+        "confirmed_at": card.confirmed_at,
+        "until": card.until,
+        "ended_at": card.ended_at,
+        "distance_m": distance_m,
+        "distance_km": None if distance_m is None else geo.distance_km(distance_m),
+    }
+
+
+def _author_fields(card: Card) -> dict[str, Any]:
+    how: RealNameHow | None = None if card.author_real_name == "none" else card.author_real_name
+    return {"display_name": card.author_name, "real_name": how is not None, "real_name_how": how}
+
+
+def _line_fields(line: LineCard, catalogue: Catalogue, language: Language) -> dict[str, Any]:
+    item = catalogue.get(line.item)
+    return {
+        "id": line.id,
+        "item": line.item,
+        "name": item.title(language) if item else line.item,
+        "unit": item.unit if item else "",
+        "quantity": line.quantity,
+        "remaining": line.remaining,
+        "held": line.held,
+        "expires_on": line.expires_on,
+        "substitutes": line.substitutes,
+    }
 
 
 def map_cells(counts: Mapping[str, Mapping[Kind, int]], crs: Crs) -> MapCells:
@@ -270,23 +305,3 @@ def map_cells(counts: Mapping[str, Mapping[Kind, int]], crs: Crs) -> MapCells:
         needs, offers = by_kind.get("need", 0), by_kind.get("offer", 0)
         items.append(MapCell(cell=cell, lat=round(lat, 9), lng=round(lng, 9), needs=needs, offers=offers))
     return MapCells(items=items)
-
-
-def author_view(card: Card) -> AuthorView:
-    how: RealNameHow | None = None if card.author_real_name == "none" else card.author_real_name
-    return AuthorView(display_name=card.author_name, real_name=how is not None, real_name_how=how)
-
-
-def _line_view(line: LineCard, catalogue: Catalogue, language: Language) -> LineView:
-    item = catalogue.get(line.item)
-    return LineView(
-        id=line.id,
-        item=line.item,
-        name=item.title(language) if item else line.item,
-        unit=item.unit if item else "",
-        quantity=line.quantity,
-        remaining=line.remaining,
-        held=line.held,
-        expires_on=line.expires_on,
-        substitutes=line.substitutes,
-    )

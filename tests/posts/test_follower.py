@@ -8,13 +8,15 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select, update
 
+from mutualaid.catalogue import snapshot
 from mutualaid.kit import clock as kit_clock
-from mutualaid.posts import at_hand, jobs
+from mutualaid.posts import at_hand, cards, jobs, shelf, wire
 from mutualaid.posts.index import follower as followers
 from mutualaid.posts.index.feed import feed_of
 from mutualaid.posts.index.follower import Follower, following
 from mutualaid.posts.index.making import Free
 from mutualaid.posts.plaza_records import PlazaChange
+from mutualaid.posts.records import Post
 from mutualaid.services import Services
 from tests.harness import House, a_need, an_offer
 from tests.posts.indexing import fill, indexed, no_word_of_memory
@@ -110,6 +112,38 @@ async def test_what_is_answered_from_memory_is_what_the_tables_answer(
     await author.sign_in()
     await other.sign_in()
     await both()
+
+
+async def test_cards_read_by_the_driver_are_those_read_by_sqlalchemy(house: House) -> None:
+    author, other = await house.member(), await house.member("李大山")
+    window = {"from": "2023-01-07T12:30:00.000001Z", "to": "2023-01-07T15:00:00Z"}
+    drafts = [
+        a_need(note="三天没退烧了", urgency="urgent", available=[window], beneficiary_age_band="under_3"),
+        a_need(note="", substitutes=True) | {"handover": ["pickup", "delivery"], "contact": "words"},
+        an_offer(contact="anyone"),
+        an_offer("rice", quantity=1),
+    ]
+    for draft in drafts:
+        answer = await other.post("/posts", draft)
+        if answer.status_code != 201:
+            draft.pop("substitutes", None)
+            draft.pop("beneficiary_age_band", None)
+            await author.publish(draft)
+    ended = await author.publish(a_need())
+    await author.post(f"/posts/{ended['id']}/resolve", {"outcome": "elsewhere"})
+    async with house.services.database.reading() as session:
+        by_id = await cards.cards_of(session, (await session.scalars(select(Post.id))).all())
+
+    raw = await house.plaza.cards(list(by_id))
+
+    assert len(raw) == len(by_id) == 5
+    assert {card.id: card for card in raw} == by_id
+    for card in raw:
+        view = wire.post_view(card, await snapshot.current(house.services.database), language="en", reader=author.id)
+        written = shelf.encoded(
+            card, await snapshot.current(house.services.database), language="en", crs="wgs84", reader=author.id
+        )
+        assert shelf.with_distance(written, None).decode() == view.model_dump_json(by_alias=True)
 
 
 async def test_the_feed_is_swept_and_who_comes_from_before_it_is_told_so(house: House) -> None:

@@ -98,6 +98,7 @@ class Lane:
     run_lat: Array
     run_cell: Array
     run_start: Array
+    reach: int = 2_000  # metres that a question for the nearest looks at first; it learns
 
 
 @dataclass(slots=True)
@@ -156,7 +157,7 @@ class Base:
     def octets(self) -> int:
         """What its arrays hold."""
         own: int = sum(getattr(self, name).nbytes for name in (*_OF_POSTS, "by_id", "alive"))
-        return own + sum(int(getattr(lane, f.name).nbytes) for lane in self.lanes.values() for f in fields(Lane))
+        return own + sum(int(getattr(lane, f.name).nbytes) for lane in self.lanes.values() for f in fields(Lane)[:6])
 
 
 def halves_of(post_id: str) -> tuple[int, int]:

@@ -16,6 +16,8 @@ from typing import Any, Final, Protocol
 from sqlalchemy.engine import make_url
 
 from mutualaid.kit.database import Database
+from mutualaid.posts import raw_cards
+from mutualaid.posts.cards import Card
 from mutualaid.posts.index.rows import Row
 from mutualaid.posts.plaza_records import KEPT
 
@@ -44,6 +46,9 @@ class Feed(Protocol):
 
     async def rows(self, post_ids: Collection[str]) -> dict[str, Row]:
         """How these posts stand on the plaza now; who is not there does not."""
+
+    async def cards(self, post_ids: Collection[str]) -> list[Card]:
+        """The cards of these posts, whatever their state."""
 
     def every(self) -> AsyncIterator[list[Row]]:
         """All that stands, some at a time, not at one moment: what changes meanwhile is in the feed."""
@@ -119,6 +124,10 @@ class SqliteFeed:
     async def rows(self, post_ids: Collection[str]) -> dict[str, Row]:
         found = self._connection.execute(_LITE_ROWS, (json.dumps(list(post_ids)),))
         return {row.id: row for row in map(_row, found)}
+
+    async def cards(self, post_ids: Collection[str]) -> list[Card]:
+        found = self._connection.execute(raw_cards.SQLITE, (json.dumps(list(post_ids)),))
+        return [raw_cards.card(row) for row in found]
 
     async def every(self) -> AsyncIterator[list[Row]]:
         after = ""
@@ -207,6 +216,12 @@ class PostgresFeed:
     async def rows(self, post_ids: Collection[str]) -> dict[str, Row]:
         found = await (await self._asyncpg()).fetch(_GRES_ROWS, list(post_ids))
         return {row.id: row for row in map(_row, found)}
+
+    async def cards(self, post_ids: Collection[str]) -> list[Card]:
+        async with self._database.connected() as connection:
+            asked = (await connection.get_raw_connection()).driver_connection
+            assert asked is not None
+            return [raw_cards.card(row) for row in await asked.fetch(raw_cards.POSTGRESQL, list(post_ids))]
 
     async def every(self) -> AsyncIterator[list[Row]]:
         after = ""

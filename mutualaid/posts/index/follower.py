@@ -8,7 +8,7 @@ cannot be read, or there is no index, `caught_up` says so and the plaza is read 
 import asyncio
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -16,7 +16,9 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from mutualaid.kit import metrics, outbox
+from mutualaid.kit.errors import Overloaded
 from mutualaid.kit.logs import where
+from mutualaid.posts.cards import Card
 from mutualaid.posts.index.feed import Changes, Feed, feed_of
 from mutualaid.posts.index.room import free_octets
 from mutualaid.posts.index.rows import Row
@@ -87,6 +89,15 @@ class Follower:
             rows = await self.feed.rows(changed)
             return {post_id: (stood, rows.get(post_id)) for post_id, stood in changed.items()}
 
+    async def cards(self, post_ids: Collection[str]) -> list[Card]:
+        """The cards of these posts. Raises `Overloaded` where the database is away."""
+        try:
+            return await self.feed.cards(post_ids)
+        except Exception as problem:
+            if not _is_loss(problem):
+                raise
+            raise Overloaded(retry_after=2) from problem
+
     async def _quiet(self) -> None:
         """A turn whose reader went away is over."""
         if self._turn_of is not None and not self._turn_of.done():
@@ -142,10 +153,8 @@ class Follower:
                     return False
                 self._pending = changed | self._pending
                 await self._apply()
-        except (TimeoutError, OSError, SQLAlchemyError, sqlite3.Error) as problem:
-            return await self._lost(problem)
-        except Exception as problem:  # asyncpg's errors have no root of their own
-            if not type(problem).__module__.startswith("asyncpg"):
+        except Exception as problem:
+            if not _is_loss(problem):
                 raise
             return await self._lost(problem)
         self._fresh_at = time.monotonic()
@@ -221,6 +230,12 @@ class Follower:
             log.warning("plaza_index_not_made", error=error, at=at)
         finally:
             self._making = None
+
+
+def _is_loss(problem: Exception) -> bool:
+    """Whether the database is away, as its drivers say so: asyncpg's errors have no root of their own."""
+    known = isinstance(problem, OSError | SQLAlchemyError | sqlite3.Error)
+    return known or type(problem).__module__.startswith("asyncpg")
 
 
 def _since(began: float) -> float:

@@ -18,7 +18,7 @@ from mutualaid.posts.index.places import Places
 from mutualaid.posts.index.tail import Tail
 
 HALF_GLOBE_M: Final = 20_100_000
-_FIRST_REACH_M: Final = 2_000
+_LEAST_REACH_M: Final = 1_000
 _DEGREE_M: Final = 111_000  # of latitude, a little less than it is: bands are a little wider than asked
 _FEW_CELLS: Final = 256  # so many are measured at once
 _MORE: Final = 8
@@ -114,7 +114,7 @@ def nearest(
     """(numbers, metres) by metres, then the higher number. `after`: (metres, how many numbers come behind it there)."""
     farthest = HALF_GLOBE_M if within_m is None else min(within_m, HALF_GLOBE_M)
     few = all(len(lane.run_lat) <= _FEW_CELLS for lane in lanes)
-    reach, take = (farthest if few else min(_FIRST_REACH_M, farthest)), _FIRST * limit
+    reach, take = farthest if few else min(farthest, *(lane.reach for lane in lanes)), _FIRST * limit
     while True:
         runs = _runs(lanes, places, viewer, reach, after)
         cut = _cut(runs, 2 * take)
@@ -129,11 +129,19 @@ def nearest(
             sure = (metres < certain[0]) | ((metres == certain[0]) & (numbers >= certain[1]))
             numbers, metres = numbers[sure], metres[sure]
         if len(numbers) >= limit or (certain is None and reach >= farthest):
+            if len(numbers) >= limit:
+                _learn(lanes, int(metres[limit - 1]))
             return numbers[:limit], metres[:limit]
         if certain is not None:
             take *= _MORE
         else:
-            reach = min(reach * 4, farthest)
+            reach = min(reach * 3, farthest)
+
+
+def _learn(lanes: Sequence[Lane], needed_m: int) -> None:
+    """The next question begins about where this one ended: dense lanes look near, sparse ones far."""
+    for lane in lanes:
+        lane.reach = max(_LEAST_REACH_M, (7 * lane.reach + 2 * needed_m) // 8)
 
 
 def inside(lane: Lane, places: Places, south_west: Point, north_east: Point) -> Array:

@@ -66,10 +66,13 @@ class Standing:
         wanted, streams = _wanted(filters, now), self._streams(filters)
         below = len(self.base) if after is None else self.base.boundary(micros(after[0]), after[1])
         numbers = search.newest(self.base, self._lanes(streams), wanted, self.places, below=below, limit=limit)
+        old = self._found(self.base, numbers)
+        if not len(self.tail):
+            return list(old)
         late = self._late(streams, wanted)
         late = late[self._older(late, after)]
         late = late[np.lexsort((*self._ids(late), -self.tail.created[late]))][:limit]
-        return self._merged(self._found(self.base, numbers), self._found(self.tail, late), limit)
+        return self._merged(old, self._found(self.tail, late), limit)
 
     def urgent(
         self, filters: Filters, *, now: datetime, after: tuple[int, datetime, str] | None, limit: int
@@ -78,12 +81,15 @@ class Standing:
         wanted, streams = _wanted(filters, now), self._streams(filters)
         behind = None if after is None else (after[0], self.base.boundary(micros(after[1]), after[2]))
         numbers = search.urgent(self.base, self._lanes(streams), wanted, self.places, after=behind, limit=limit)
+        old = self._found(self.base, numbers)
+        if not len(self.tail):
+            return list(old)
         late = self._late(streams, wanted)
         if after is not None:
             rank = self.tail.rank[late]
             late = late[(rank > after[0]) | ((rank == after[0]) & self._older(late, after[1:]))]
         late = late[np.lexsort((*self._ids(late), -self.tail.created[late], self.tail.rank[late]))][:limit]
-        return self._merged(self._found(self.base, numbers), self._found(self.tail, late), limit, by_rank=True)
+        return self._merged(old, self._found(self.tail, late), limit, by_rank=True)
 
     def nearest(
         self,
@@ -108,6 +114,9 @@ class Standing:
             after=behind,
             limit=limit,
         )
+        old = self._found(self.base, numbers, metres)
+        if not len(self.tail):
+            return list(old)
         late = self._late(streams, wanted)
         away = self.places.metres(viewer, self.tail.cell[late])
         near = np.ones(len(late), np.bool_) if within_m is None else away <= within_m
@@ -116,7 +125,7 @@ class Standing:
         late, away = late[near], away[near]
         order = np.lexsort((*self._ids(late), -self.tail.created[late], away))[:limit]
         came = self._found(self.tail, late[order], away[order])
-        return self._merged(self._found(self.base, numbers, metres), came, limit)
+        return self._merged(old, came, limit)
 
     def counted(
         self, south_west: Point, north_east: Point, *, kind: Kind | None, item: str | None, now: datetime
@@ -145,8 +154,6 @@ class Standing:
 
     def _late(self, streams: Sequence[int], wanted: Wanted) -> Array:
         """Which rows of the tail are wanted."""
-        if not len(self.tail):
-            return np.empty(0, np.int32)
         numbers = self.tail.of_streams(streams)
         return numbers[wanted.of(self.tail, self.places, numbers)]
 
