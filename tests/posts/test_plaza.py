@@ -24,6 +24,7 @@ from mutualaid.posts.plaza import Filters
 from mutualaid.posts.records import Post
 from mutualaid.posts.wire import PlazaQuery
 from mutualaid.services import Services
+from tests.figures import Figure
 from tests.harness import House
 from tests.moments import START, Clock
 from tests.posts import city
@@ -81,10 +82,9 @@ async def settle(database: Database, lots: Sequence[Lot]) -> None:
         await city.settle(session, lots)
 
 
-async def test_every_order_equals_brute_force_over_shown_cells(
-    services: Services, clock: Clock, follower: Follower | None
-) -> None:
-    random = Random(20230107)
+async def _compared(services: Services, clock: Clock, follower: Follower | None, *, queries: int, seed: int) -> int:
+    """So many pages, each as brute force says: how many cards stood on them."""
+    random = Random(seed)
     lots = city.generate(random, posts=300)
     await settle(services.database, lots[:200])
     if follower:
@@ -93,7 +93,7 @@ async def test_every_order_equals_brute_force_over_shown_cells(
 
     asked, found, ties, said = 0, 0, 0, 0
     async with reader_of(services, follower) as reader:
-        while asked < QUERIES:
+        while asked < queries:
             question, limit = city.ask(random), random.choice([1, 2, 5, 20, 50])
             expected = city.brute_force(lots, question, clock.now)
             if question.within_km and expected and (metres := random.choice(expected)[0]):  # just within reach
@@ -112,8 +112,23 @@ async def test_every_order_equals_brute_force_over_shown_cells(
                 ties += sum(a[0] is not None and a[0] == b[0] for a, b in pairwise(cards))
                 if cursor is None:
                     break
-    full = (found > 4 * QUERIES, ties > QUERIES // 4, said > QUERIES // 4)
+    full = (found > 4 * queries, ties > queries // 4, said > queries // 4)
     assert full == (True, True, True), "these were no empty questions"
+    return found
+
+
+async def test_every_order_equals_brute_force_over_shown_cells(
+    services: Services, clock: Clock, follower: Follower | None
+) -> None:
+    await _compared(services, clock, follower, queries=QUERIES, seed=20230107)
+
+
+@pytest.mark.deep("plaza_orders", n=2_600, parts=4)
+async def test_every_order_equals_brute_force_at_full_size(
+    services: Services, clock: Clock, follower: Follower | None, figure: Figure
+) -> None:
+    cards = await _compared(services, clock, follower, queries=2_600, seed=7)
+    figure.keep(pages=2_600, cards=cards, wrong=0)
 
 
 @pytest.mark.parametrize("in_memory", [False, True], ids=["tables", "memory"])
