@@ -60,7 +60,7 @@ class Follower:
         self._turn_of: asyncio.Task[bool] | None = None
         self._lock = asyncio.Lock()
         self._begun = 0
-        self._in_step = False
+        self._in_step = self._told_lost = False
         self._looks_again_at = 0.0
         self._fresh_at = time.monotonic()
         self._woken = asyncio.Event()
@@ -158,11 +158,14 @@ class Follower:
                 raise
             return await self._lost(problem)
         self._fresh_at = time.monotonic()
+        self._told_lost = False
         return True
 
     async def _lost(self, problem: Exception) -> bool:
-        error, at = where(problem)
-        log.warning("plaza_feed_lost", error=error, at=at)
+        if not self._told_lost:  # once, not at every look
+            self._told_lost = True
+            error, at = where(problem)
+            log.warning("plaza_feed_lost", error=error, at=at)
         if self._waits:
             await self.feed.close()
         return False
