@@ -16,6 +16,7 @@ from tests.journeys.browser.neighbour import HOME, Neighbour
 QUIET = (
     "--no-sandbox",  # the tests may run as root, and the only pages are our own
     "--disable-gpu",
+    "--disable-dev-shm-usage",  # a small /dev/shm would crash pages
     "--disable-quic",
     "--no-first-run",
     "--disable-background-networking",
