@@ -42,6 +42,7 @@ class Demo:
         self._progress = progress
         self.people: list[Resident] = []
         self.staff: dict[str, Resident] = {}
+        self.reported = False
 
     async def each(self, label: str, things: Sequence[T], deed: Callable[[T], Awaitable[None]]) -> None:
         """Do `deed` for every thing, `AT_ONCE` at a time, under a bar."""
@@ -158,7 +159,17 @@ class Demo:
         page = await self.client.ask("plaza", "GET", "/posts?sort=newest&limit=50", who)
         for card in (page or {"items": []})["items"]:
             if card["scrubbed"] and not card["mine"]:
-                await self.client.ask("report", "POST", f"/posts/{card['id']}/reports", who, {"reason": "selling"})
+                path, why = f"/posts/{card['id']}/reports", {"reason": "selling"}
+                self.reported |= await self.client.ask("report", "POST", path, who, why) is not None
+
+    async def queue(self) -> list[dict[str, Any]]:
+        """The moderator's open cases, waited for where something was reported: a job makes a case of a report."""
+        for _ in range(60):
+            cases = await self.client.all_of("cases", "/moderation/cases", self.staff["moderator"])
+            if cases or not self.reported:
+                break
+            await asyncio.sleep(2)
+        return cases
 
     async def rule(self, case: dict[str, Any]) -> None:
         """The moderator claims a case; sellers are closed, reviews approved."""
@@ -242,8 +253,7 @@ async def run(url: str, members: int, count: int, seed: int, short: float = 0) -
             await demo.each("reporting", demo.people[:60], demo.report)
             await settle(client)  # a report becomes a case by a job
             await demo.come_back(demo.staff["moderator"])
-            cases = await client.all_of("cases", "/moderation/cases", demo.staff["moderator"])
-            await demo.each("ruling", cases, demo.rule)
+            await demo.each("ruling", await demo.queue(), demo.rule)
             await demo.each("tidying", demo.people, demo.tidy)
             await outlast(city.last_until, progress)
             await settle(client)
