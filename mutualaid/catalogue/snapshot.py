@@ -1,5 +1,6 @@
 """The catalogue in memory, frozen, for doors and rules: read again within a second of its version row changing."""
 
+import asyncio
 import time
 from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
@@ -53,14 +54,27 @@ class _Held:
 
 
 _held: WeakKeyDictionary[Database, _Held] = WeakKeyDictionary()
+_looking: WeakKeyDictionary[Database, asyncio.Lock] = WeakKeyDictionary()
 
 
 async def current(database: Database) -> Catalogue:
-    """The catalogue that stands, at most a second old. Ask at the door, before a transaction is opened."""
+    """The catalogue that stands, at most a second old. Ask at the door, before a transaction is opened.
+
+    One looks for all who ask meanwhile: a crowd at the door must not take every connection for the same question.
+    """
+    if (held := _fresh(database)) is not None:
+        return held
+    async with _looking.setdefault(database, asyncio.Lock()):
+        return _fresh(database) or await _looked(database)
+
+
+def _fresh(database: Database) -> Catalogue | None:
     held = _held.get(database)
-    asked_at = time.monotonic()
-    if held is not None and asked_at - held.looked_at < _FRESH_S:
-        return held.catalogue
+    return held.catalogue if held is not None and time.monotonic() - held.looked_at < _FRESH_S else None
+
+
+async def _looked(database: Database) -> Catalogue:
+    held, asked_at = _held.get(database), time.monotonic()
     async with database.reading() as session:
         version = await store.version(session)
         if held is None or held.catalogue.version != version:

@@ -1,8 +1,10 @@
+import asyncio
 from pathlib import Path
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from mutualaid.catalogue import actions, importing, sheet, snapshot
+from mutualaid.catalogue import actions, importing, sheet, snapshot, store
 from mutualaid.kit.database import Database
 from tests.catalogue.sheets import cells, file_of, packaged_items
 from tests.moments import START
@@ -55,6 +57,24 @@ async def test_a_catalogue_that_did_not_change_is_not_read_again(database: Datab
     stopwatch.seconds += 60
 
     assert await snapshot.current(database) is before
+
+
+async def test_of_a_crowd_that_asks_at_once_one_looks(
+    database: Database, stopwatch: Stopwatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, looks = await snapshot.current(database), 0
+    stopwatch.seconds += 60
+    version = store.version
+
+    async def counted(session: AsyncSession) -> int:
+        nonlocal looks
+        looks += 1
+        return await version(session)
+
+    monkeypatch.setattr(store, "version", counted)
+    answers = await asyncio.gather(*(snapshot.current(database) for _ in range(300)))
+
+    assert looks == 1 and all(answer is before for answer in answers)
 
 
 async def test_an_import_of_this_process_is_seen_at_once(
