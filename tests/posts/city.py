@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from functools import cache
 from itertools import pairwise
 from random import Random
@@ -228,7 +229,8 @@ def brute_force(city: Iterable[Lot], question: Question, now: datetime) -> list[
         and (question.q is None or lot.says(pieces(question.q)))
     ]
     if question.within_km is not None:
-        found = [(m, lot) for m, lot in found if m is not None and m <= question.within_km * 1000]
+        within = Decimal(str(question.within_km)) * 1000  # 4.068 as a float is a little less than 4,068 metres
+        found = [(m, lot) for m, lot in found if m is not None and m <= within]
     found.sort(key=lambda one: one[1].id)
     found.sort(key=lambda one: one[1].created_at, reverse=True)
     if question.sort == "distance":
