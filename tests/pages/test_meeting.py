@@ -42,6 +42,12 @@ async def test_a_suggested_match_is_agreed_called_and_handed_over(house: House) 
     assert "已约定" in page.text
     await house.work()
 
+    # one's own post says what is next, and ending it now says what that would undo
+    page = await needer.open(need)
+    assert "您已和邻居约定" in page.text and "正在找" not in page.text and "/me/contacts" in page.links()
+    page = await needer.open(f"{need}/resolve")
+    assert "约定就取消了" in page.text and f"{need}/matches" in page.links()
+
     page = await needer.open("/me/contacts")
     assert "李**" in page.text and "+861700000" in page.text.replace(" ", "")
     contact = next(link for link in page.links() if link.startswith("/contacts/"))
@@ -62,6 +68,7 @@ async def test_a_suggested_match_is_agreed_called_and_handed_over(house: House) 
     page = await needer.open("/me/notices")
     assert "24 小时内" in page.text and "这些短信本应发给您" in page.text
     page = await needer.open(f"{need}/resolve")
+    assert "约定就取消了" not in page.text
     page = await needer.send(page.form(f"{need}/resolve"), outcome="through_platform")
     assert "已解决" in page.text
 
