@@ -21,6 +21,13 @@ The way of a post:
     posts/actions.py     publish: post + audit row + job, one commit   then 201
     worker.py            claims the job `post.changed`
     handlers.py          "when this happens, do that"                  the only such table
+
+The way of a reader:
+
+    posts/api.py         list_plaza: from memory where it is held      else from the tables: the same answer
+    posts/index/         reads the feed of changes first, then answers one's own post is always there
+    posts/plaza.py       the same orders by SQL, index ranges only     kept by triggers, see docs/decisions/0010
+    posts/live.py        tells listeners what the feed tells           resumed at any worker by their place in it
 """
 
 __version__ = "0.1.0"

@@ -7,7 +7,6 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from mutualaid.catalogue.snapshot import Catalogue
 from mutualaid.kit import cells
 from mutualaid.kit.coordinates import to_wgs84
 from mutualaid.kit.doors import language, query
@@ -32,7 +31,7 @@ async def listen(request: Request) -> Response:
     live.refuse_crowd()
     checker = await Checker.at_door(of(request), language(request))
     asked = await query(request, LiveQuery, check=checker.plaza)
-    listener = _listener(request, asked, checker.catalogue, checker)
+    listener = _listener(request, asked, checker)
     return StreamingResponse(
         _told(request, live, listener),
         media_type="text/event-stream",
@@ -40,11 +39,12 @@ async def listen(request: Request) -> Response:
     )
 
 
-def _listener(request: Request, asked: LiveQuery, catalogue: Catalogue, checker: Checker) -> Listener:
+def _listener(request: Request, asked: LiveQuery, checker: Checker) -> Listener:
     viewer = cells.cell_of(*to_wgs84(*near_point(asked.near), asked.crs)) if asked.near else None
     reader = request.user.id if request.user else None
     variant = (checker.language, asked.crs, reader is not None)
-    return Listener(reading.filters_of(asked, catalogue, viewer, notes=reader is not None), variant, reader, viewer)
+    filters = reading.filters_of(asked, checker.catalogue, viewer, notes=reader is not None)
+    return Listener(filters, variant, reader, viewer)
 
 
 async def _told(request: Request, live: Live, listener: Listener) -> AsyncIterator[bytes]:
@@ -53,6 +53,8 @@ async def _told(request: Request, live: Live, listener: Listener) -> AsyncIterat
         if place := request.headers.get("last-event-id"):
             for missed in await live.missed(listener, place):
                 yield missed
+        if here := live.here():
+            yield here
         try:
             async with asyncio.timeout(LASTS_S):
                 while (event := await _next(listener)) is not None:

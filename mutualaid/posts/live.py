@@ -9,9 +9,12 @@ from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Seque
 from dataclasses import dataclass, field
 from typing import Final
 
+import structlog
+
 from mutualaid.catalogue import snapshot
 from mutualaid.kit import cells
-from mutualaid.kit.errors import AidError, Overloaded
+from mutualaid.kit.errors import Overloaded
+from mutualaid.kit.logs import where
 from mutualaid.posts import at_hand, shelf, word_store
 from mutualaid.posts.index.follower import Follower, Told
 from mutualaid.posts.index.rows import Row
@@ -22,6 +25,8 @@ from mutualaid.services import Services
 MOST_LISTENERS: Final = 4_000  # in one process
 _WAITING: Final = 256  # events that a slow listener may owe
 _MISSED: Final = 500  # posts that a resumed listener is told of; beyond, it had better read the list
+
+log = structlog.get_logger()
 
 RELOAD: Final = b"event: plaza.reload\ndata: {}\n\n"
 
@@ -77,6 +82,11 @@ class Live:
         finally:
             self._listeners.discard(listener)
 
+    def here(self) -> bytes:
+        """An id without an event: where a listener stands who has been told nothing yet, so that a lost line loses nothing."""
+        place = self._follower.feed.place
+        return b"id: %s\n\n" % place.encode() if place else b""
+
     async def missed(self, listener: Listener, place: str) -> list[bytes]:
         """What has changed since a place where this listener once stood."""
         told = await self._follower.missed(place)
@@ -107,7 +117,9 @@ class Live:
             told, here = await self._heard.get()
             try:
                 events = await self._events(told, list(self._listeners), here)
-            except AidError:  # the database is away: whoever comes back with the place before this is told it then
+            except Exception as problem:  # the database is away, or worse: who comes back with their place is told then
+                error, at = where(problem)
+                log.warning("plaza_not_told", error=error, at=at)
                 self.let_all_go()
                 continue
             for listener, its in events.items():

@@ -55,8 +55,8 @@ class Ear:
             self.ended.set()
 
     def _heard(self, fields: dict[str, str]) -> None:
+        self.place = fields.get("id", self.place)
         if "event" in fields:
-            self.place = fields.get("id", self.place)
             self.events.append(Event(fields["event"], json.loads(fields["data"]), self.place))
             self._came.set()
 

@@ -6,7 +6,7 @@ from unittest import mock
 
 import pytest
 
-from mutualaid.posts import api_live, live
+from mutualaid.posts import api_live, at_hand, live
 from tests.harness import House, a_need, an_offer
 from tests.posts.listening import Ear, listening
 
@@ -73,6 +73,32 @@ async def test_a_listener_goes_on_where_they_were(house: House) -> None:
     assert sorted(heard) == sorted(
         [("post.changed", before["id"]), ("post.ended", ended["id"]), ("post.opened", late["id"])]
     )
+
+
+async def test_one_who_was_told_nothing_yet_has_a_place_to_come_back_to(house: House) -> None:
+    mother = await house.member()
+    async with listening(house.app, "kind=need") as ear:
+        async with asyncio.timeout(10):
+            while not ear.place:  # noqa: ASYNC110 — it comes a moment after the welcome
+                await asyncio.sleep(0.01)
+    post = await mother.publish(a_need())
+
+    async with listening(house.app, "kind=need", last_event_id=ear.place) as again:
+        assert await again.next(1) == [("post.opened", post["id"])]
+
+
+async def test_a_fault_in_telling_lets_all_go_and_the_next_are_told(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mother = await house.member()
+    async with listening(house.app) as ear:
+        with monkeypatch.context() as patched:
+            patched.setattr(at_hand, "cards", mock.AsyncMock(side_effect=RuntimeError))
+            post = await mother.publish(a_need())
+            async with asyncio.timeout(10):
+                await ear.ended.wait()
+    async with listening(house.app, last_event_id=ear.place) as again:
+        assert await again.next(1) == [("post.opened", post["id"])]
 
 
 @pytest.mark.parametrize("place", ["", "x", "-1", "0x1", "9" * 400, "1:2:3,x", "1:2:" + "3," * 600, "'; --", "٣"])

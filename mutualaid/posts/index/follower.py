@@ -83,10 +83,15 @@ class Follower:
         """The posts that changed since somebody's place; None where that cannot be told."""
         async with self._lock:
             await self._quiet()
-            changed = await self.feed.since(place) if self.feed.place else None
-            if changed is None:
+            try:
+                changed = await self.feed.since(place) if self.feed.place else None
+                if changed is None:
+                    return None
+                rows = await self.feed.rows(changed)
+            except Exception as problem:
+                if not _is_loss(problem):
+                    raise
                 return None
-            rows = await self.feed.rows(changed)
             return {post_id: (stood, rows.get(post_id)) for post_id, stood in changed.items()}
 
     async def cards(self, post_ids: Collection[str]) -> list[Card]:

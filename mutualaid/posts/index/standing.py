@@ -13,7 +13,7 @@ from mutualaid.kit.geo import Point
 from mutualaid.kit.instants import micros, moment
 from mutualaid.posts.index import base as bases
 from mutualaid.posts.index import search
-from mutualaid.posts.index.base import KINDS, Array, Base, Columns, Topics
+from mutualaid.posts.index.base import KINDS, Array, Base, Topics
 from mutualaid.posts.index.places import Places
 from mutualaid.posts.index.rows import Row
 from mutualaid.posts.index.search import Wanted
@@ -50,10 +50,6 @@ class Standing:
     def worn(self) -> bool:
         """Whether a new base is worth its making."""
         return max(len(self.tail), self.base.dead) > max(_LONG_TAIL, len(self.base) // 64)
-
-    def columns(self) -> Columns:
-        """Everything that stands, as copies: a new base is made of them while this one goes on changing."""
-        return Columns.joined([self.base.columns(), self.tail.columns()])
 
     @property
     def octets(self) -> int:
