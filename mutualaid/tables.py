@@ -2,7 +2,7 @@
 
 from mutualaid.catalogue import records as catalogue
 from mutualaid.contacts import records as contacts
-from mutualaid.kit import audit, idempotency, outbox
+from mutualaid.kit import audit, idempotency, once, outbox
 from mutualaid.kit.database import Base
 from mutualaid.matching import records as matching
 from mutualaid.members import records as members
@@ -11,11 +11,13 @@ from mutualaid.notices import records as notices
 from mutualaid.posts import plaza_records as plaza
 from mutualaid.posts import records as posts
 from mutualaid.providers.numbers import fake as fake_numbers
+from mutualaid.providers.numbers import ledger as vendor_numbers
 from mutualaid.regions import records as regions
 
 DECLARED = (
     audit,
     idempotency,
+    once,
     outbox,
     members,
     catalogue,
@@ -27,5 +29,6 @@ DECLARED = (
     moderation,
     contacts,
     fake_numbers,
+    vendor_numbers,
 )
 METADATA = Base.metadata

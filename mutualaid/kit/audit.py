@@ -13,13 +13,15 @@ import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+import orjson
 from sqlalchemy import BigInteger, Index, LargeBinary, Text, bindparam, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from mutualaid.kit.clock import sql_now
-from mutualaid.kit.database import RING, Base, Database, Instant, new_id
+from mutualaid.kit.database import RING, Base, Database, Instant, row_id
 from mutualaid.kit.ring import KeyRing, KeyUnknown
 
 Facts = dict[str, str | int | bool | None]
@@ -48,9 +50,8 @@ class AuditRow(Base):
 
     def own_mac(self, ring: KeyRing) -> bytes:
         """What `mac` must be. Raises `KeyUnknown` for a key version that never was."""
-        moment = self.at.astimezone(UTC).isoformat(timespec="microseconds")
-        body = json.dumps([self.id, moment, self.actor, self.deed, self.subject, self.facts], ensure_ascii=True)
-        return hmac.new(ring.at("audit", self.key_version), body.encode(), hashlib.sha256).digest()
+        key = ring.at("audit", self.key_version)
+        return _mac(key, self.id, self.at, self.actor, self.deed, self.subject, self.facts)
 
     def holds(self, ring: KeyRing) -> bool:
         """Whether the row is as it was written."""
@@ -65,17 +66,32 @@ def note(
 ) -> None:
     """Write the row of a state change into this transaction. `facts`: codes, amounts and pseudonyms only."""
     ring: KeyRing = session.info[RING]
-    row = AuditRow(
-        id=new_id(),
-        at=now,
-        actor=actor,
-        deed=deed,
-        subject=subject,
-        facts=json.dumps(facts or {}, ensure_ascii=True, sort_keys=True, separators=(",", ":")),
-        key_version=ring.current("audit")[0],
-    )
-    row.mac = row.own_mac(ring)
-    session.add(row)
+    session.add(AuditRow(**row(ring, actor=actor, deed=deed, subject=subject, now=now, facts=facts)))
+
+
+def row(
+    ring: KeyRing, *, actor: str | None, deed: str, subject: str, now: datetime, facts: Facts | None = None
+) -> dict[str, Any]:
+    """The same row as values, for whoever writes it with others."""
+    version, key = ring.current("audit")
+    own_id, told = row_id(), orjson.dumps(facts or {}, option=orjson.OPT_SORT_KEYS).decode()
+    return {
+        "id": own_id,
+        "at": now,
+        "actor": actor,
+        "deed": deed,
+        "subject": subject,
+        "facts": told,
+        "key_version": version,
+        "mac": _mac(key, own_id, now, actor, deed, subject, told),
+        "number": None,
+        "link": None,
+    }
+
+
+def _mac(key: bytes, own_id: str, at: datetime, actor: str | None, deed: str, subject: str, facts: str) -> bytes:
+    moment = at.astimezone(UTC).isoformat(timespec="microseconds")
+    return hmac.digest(key, orjson.dumps([own_id, moment, actor, deed, subject, facts]), "sha256")
 
 
 def _next_link(ring: KeyRing, version: int, previous: bytes, number: int, mac: bytes) -> bytes:

@@ -15,6 +15,7 @@ from typing import Final
 
 import structlog
 
+from mutualaid.kit import tasks
 from mutualaid.kit.cache import PATIENCE_S, Cache, CacheLost
 from mutualaid.kit.logs import where
 
@@ -75,10 +76,7 @@ class Bells:
         self._rung.set()
         if self._telling is not None:
             await asyncio.wait([self._telling], timeout=PATIENCE_S)
-        for task in (self._telling, self._hearing):
-            if task is not None:
-                task.cancel()
-                await asyncio.wait([task])
+        await tasks.end(self._telling, self._hearing)
         self.connected = False
 
     async def _tell(self) -> None:

@@ -44,16 +44,21 @@ class Script:
 
 
 class Cache:
-    """One client for a process. `connect` makes redis-py's; `embedded` says that there is no server behind it."""
+    """One client for a process. `connect` makes redis-py's; `embedded` says that there is no server behind it.
+
+    patience_s: seconds that a command may take before the cache counts as lost; None for as long as it takes.
+    """
 
     def __init__(
         self,
         connect: Callable[[], Any],
         *,
         embedded: bool = False,
+        patience_s: float | None = PATIENCE_S,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.embedded = embedded
+        self._patience_s = patience_s
         self._connect = connect
         self._client: Any = None
         self._monotonic = monotonic
@@ -88,7 +93,7 @@ class Cache:
         async with AsyncExitStack() as stack:
             try:
                 client = self._opened()
-                async with asyncio.timeout(PATIENCE_S):
+                async with asyncio.timeout(self._patience_s):
                     await client.initialize()  # a cluster's map of nodes: its subscriptions do not ask for it
                     heard = client.pubsub()
                     stack.push_async_callback(_drop, heard)
@@ -128,9 +133,10 @@ class Cache:
             now = self._monotonic()
             if now < self._asks_again_at and not at_once:
                 raise CacheLost
-            self._asks_again_at = now + PATIENCE_S + REST_S  # this one asks; the others do not wait for its answer
+            # This one asks; the others do not wait for its answer.
+            self._asks_again_at = now + (self._patience_s or 0) + REST_S
         try:
-            async with asyncio.timeout(PATIENCE_S), self._turns:
+            async with asyncio.timeout(self._patience_s), self._turns:
                 answer = await question(self._opened())
         except asyncio.CancelledError:
             self._asks_again_at = 0.0  # the one who asked went away without an answer: the next may ask
@@ -170,41 +176,42 @@ def _is_loss(problem: Exception) -> bool:
     return isinstance(problem, RedisError | OSError)  # time-outs are OSErrors
 
 
-async def open_cache(url: str) -> Cache:
+async def open_cache(url: str, *, patience_s: float = PATIENCE_S) -> Cache:
     """`memory://`, `redis://`, `rediss://` or `redis+cluster://`. A server that is away now may come later."""
     scheme = url.partition("://")[0]
     if scheme == "memory":
-        return Cache(_in_process, embedded=True)
+        return Cache(_in_process, embedded=True, patience_s=None)  # nobody there who could be away: it is only slow
     if scheme not in ("redis", "rediss", "redis+cluster"):
         raise ValueError("the cache's address begins with memory://, redis://, rediss:// or redis+cluster://")
-    cache = Cache(_cluster(url) if scheme == "redis+cluster" else _single(url))
+    connect = _cluster if scheme == "redis+cluster" else _single
+    cache = Cache(connect(url, patience_s), patience_s=patience_s)
     await cache.available()  # the first connection is made now, not in somebody's request
     return cache
 
 
-def _single(url: str) -> Callable[[], Any]:
+def _single(url: str, patience_s: float) -> Callable[[], Any]:
     from redis.asyncio import Redis
     from redis.asyncio.retry import Retry
     from redis.backoff import NoBackoff
 
     return lambda: Redis.from_url(
         url,
-        socket_timeout=PATIENCE_S,
-        socket_connect_timeout=PATIENCE_S,
+        socket_timeout=patience_s,
+        socket_connect_timeout=patience_s,
         max_connections=_CONNECTIONS + 8,  # subscriptions besides
         retry=Retry(NoBackoff(), 0),
     )
 
 
-def _cluster(url: str) -> Callable[[], Any]:
+def _cluster(url: str, patience_s: float) -> Callable[[], Any]:
     from redis.asyncio import RedisCluster
     from redis.asyncio.retry import Retry
     from redis.backoff import NoBackoff
 
     return lambda: RedisCluster.from_url(
         url.replace("redis+cluster://", "redis://", 1),
-        socket_timeout=PATIENCE_S,
-        socket_connect_timeout=PATIENCE_S,
+        socket_timeout=patience_s,
+        socket_connect_timeout=patience_s,
         max_connections=_CONNECTIONS + 8,
         retry=Retry(NoBackoff(), 1),  # once more after the map of nodes was read anew: a slot may have moved
         require_full_coverage=False,

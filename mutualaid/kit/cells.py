@@ -44,9 +44,15 @@ def centre(cell: str) -> geo.Point:
 @lru_cache(maxsize=262_144)
 def between_m(a: str, b: str) -> int:
     """Whole metres between the centres of two cells; the same cell is 0."""
-    return geo.distance_m(centre(a), centre(b))
+    return geo.apart_m(_turned(a), _turned(b))
 
 
+@lru_cache(maxsize=65_536)
+def _turned(cell: str) -> geo.Turned:
+    return geo.turned(centre(cell))
+
+
+@lru_cache(maxsize=65_536)
 def is_cell(text: str) -> bool:
     """True for the canonical writing (15 lower-case hex digits) of a cell that exists."""
     return _INDEX.fullmatch(text) is not None and bool(h3.is_valid_cell(text))

@@ -8,6 +8,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+import orjson
+
 from mutualaid.kit.errors import FieldError, Invalid
 from mutualaid.kit.ring import KeyRing
 from mutualaid.kit.texts import N_
@@ -16,13 +18,13 @@ _TAG = 16
 
 
 def _tag(key: bytes, query: str, body: bytes) -> bytes:
-    return hmac.new(key, query.encode() + b"\0" + body, hashlib.sha256).digest()[:_TAG]
+    return hashlib.blake2b(query.encode() + b"\0" + body, key=key, digest_size=_TAG).digest()
 
 
 def encode(ring: KeyRing, query: str, values: Sequence[str | int]) -> str:
     """A cursor that continues `query` (any canonical text of all its filters) after the row with these sort values."""
     version, key = ring.current("cursor")
-    body = json.dumps([version, *values], separators=(",", ":")).encode()
+    body = orjson.dumps([version, *values])
     return base64.urlsafe_b64encode(_tag(key, query, body) + body).decode().rstrip("=")
 
 

@@ -1,43 +1,39 @@
 """The database: SQLite on one machine, PostgreSQL for many workers; the same statements on both."""
 
 import asyncio
-import os
 import secrets
-import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from functools import partial
-from typing import Any
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from typing import Any, TypeVar
 
-from sqlalchemy import MetaData, event, text
+from sqlalchemy import MetaData, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.util import greenlet_spawn
 
-from mutualaid.kit import direct
+from mutualaid.kit import direct, opening
 from mutualaid.kit.errors import Overloaded
 from mutualaid.kit.instants import Instant
+from mutualaid.kit.losses import DRIVER_ERRORS, pool_errors
+from mutualaid.kit.lots import Lots
+from mutualaid.kit.plain import RING, RUNG, Plain, PostgresPlain, TooEarly
+from mutualaid.kit.prepared import Prepared, Put, together, values_together
+from mutualaid.kit.reads import Reads, Tables
 from mutualaid.kit.ring import KeyRing
+from mutualaid.kit.together import Together
 
-__all__ = ["Base", "Database", "Instant", "new_id"]
+__all__ = ["RING", "Base", "Database", "Instant", "new_id", "row_id"]
 
-RUNG = "bells to ring after the commit"
-RING = "the key ring that audit rows are signed with"
+T = TypeVar("T")
 
+_PATIENCE_S = 5.0
+_KEPT = 10  # connections of PostgreSQL for prepared statements
+_WRITERS_CACHE = 16_000  # kilobytes of SQLite's pages that the writer keeps: most of what a post touches again
+_CUT_PATIENCE_MS = 250  # for those who read the log that is to be cut, while nobody writes
 _WRITER_PATIENCE_S = 10.0  # for SQLite's one writer; whoever waits longer is told to come back
-# secure_delete: what is deleted or overwritten is zeroed in its page, also where SQLite was built without that
-_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=5000", "foreign_keys=ON", "secure_delete=ON")
 _DURABLE = ("fsync", "full_page_writes", "synchronous_commit")
-# SQLSTATE classes that say "not now": connection lost, rolled back by a deadlock, no resources, an operator stepped in
-_NOT_NOW = ("08", "40", "53", "57")
-_SQLITE_NOT_NOW = frozenset(
-    (
-        *(sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_READONLY),
-        *(sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PROTOCOL),
-    )
-)
 
 
 class Base(DeclarativeBase):
@@ -59,6 +55,12 @@ def new_id() -> str:
     return secrets.token_hex(16)
 
 
+def row_id() -> str:
+    """The same for rows that nobody outside ever names: it begins with the time, so that rows which are written together
+    lie together in the index, and one page takes them all."""
+    return f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}"
+
+
 def ring_after_commit(session: AsyncSession, bell: str) -> None:
     """Ask for a bell to be rung once this transaction is committed: never before, never when it is rolled back."""
     session.info.setdefault(RUNG, set()).add(bell)
@@ -73,7 +75,122 @@ class Database:
         self.dialect: str = make_url(url).get_backend_name()
         self.on_commit: Callable[[str], Awaitable[None]] | None = None
         self._writer = asyncio.Lock() if self.dialect == "sqlite" else None
-        self.engine = _engine(url, self.dialect, pool_size, pool_timeout)
+        self.engine = opening.engine(url, self.dialect, pool_size, pool_timeout)
+        self._reader: direct.Direct | None = None
+        self._opening = asyncio.Lock()
+        self._kept: list[tuple[Any, Any]] = []  # what the pool lent, and the driver's connection in it
+        self._lots = Lots(self._driver)
+        self._reads = Reads(self._connect if self._writer else None, self.glance, self.reading)
+        self._together = Together(keys, writing=self._alone, connect=self._connect, committed=self._ring)
+
+    async def together(self, deed: Callable[[Plain], Awaitable[T]]) -> T:
+        """Do a deed of prepared statements in a transaction, and give its result once that is committed; rolled back if it
+        raises. On SQLite deeds that come at once share their commit, so one awaits nothing but its statements. On
+        PostgreSQL it is tried without a transaction first, in statements shared with others, see `EarlyPlain`: it may be begun
+        twice.
+        """
+        with DRIVER_ERRORS:
+            if self._writer is not None:
+                found: T = await self._together.do(deed)
+                return found
+            rung: set[str] = set()
+            async with pool_errors():
+                try:
+                    result = await deed(self._lots.early(self.keys, rung))
+                except TooEarly:
+                    rung.clear()
+                    async with self._driver() as connection:
+                        result = await self._in_transaction(connection, deed, rung)
+        await self._ring(rung)
+        return result
+
+    async def _in_transaction(self, connection: Any, deed: Callable[[Plain], Awaitable[T]], rung: set[str]) -> T:
+        plain = PostgresPlain(connection, self.keys, rung, begun=False)
+        try:
+            result = await deed(plain)
+            if plain.begun:
+                await connection.execute("COMMIT")
+        except BaseException:
+            if plain.begun:
+                await _roll_back(connection)
+            raise
+        return result
+
+    async def put(self, first: Put, *others: Put) -> Sequence[Any]:
+        """Write all of them or none, and give what the first returns, once that is committed: on PostgreSQL in one statement,
+        which is a transaction of its own, so in one round trip.
+        """
+        if self._writer is not None:
+            return await self.together(lambda plain: plain.put(first, *others))
+        text = together(first.prepared, *(put.prepared for put in others))
+        with DRIVER_ERRORS:
+            async with pool_errors(), self._driver() as connection:
+                rows: Sequence[Any] = await connection.fetch(text.sql, *text.values(values_together((first, *others))))
+                return rows
+
+    async def glance(self, asked: Prepared, **values: Any) -> Sequence[Any]:
+        """The rows of one prepared reading statement, as the driver hands them out, in a snapshot of its own."""
+        text = asked.text(self.dialect)
+        with DRIVER_ERRORS:
+            if self._writer is not None:
+                reader = self._reader or await self._open_reader()
+                return reader.rows(text.sql, text.values(values))
+            async with pool_errors():
+                if asked.shared:
+                    return await self._lots.look(asked, values)
+                async with self._driver() as connection:
+                    rows: Sequence[Any] = await connection.fetch(text.sql, *text.values(values))
+                    return rows
+
+    @property
+    def glancing(self) -> "Glancing":
+        """For readers of one prepared statement after the other, whose snapshots may differ."""
+        return Glancing(self)
+
+    @asynccontextmanager
+    async def _alone(self) -> AsyncIterator[None]:
+        assert self._writer is not None
+        async with _held(self._writer):
+            yield
+
+    async def _open_reader(self) -> direct.Direct:
+        async with self._opening:  # one for all who ask at once
+            self._reader = self._reader or await self._connect()
+            return self._reader
+
+    async def _connect(self) -> direct.Direct:
+        connection = await direct.connect(make_url(self.url).database or ":memory:")
+        connection.isolation_level = None
+        # temp_store: what a savepoint would restore is held in memory; past 64 kB it went to a file, for most deeds
+        for pragma in (*opening.PRAGMAS, f"cache_size=-{_WRITERS_CACHE}", "temp_store=MEMORY"):
+            await connection.execute(f"PRAGMA {pragma}")
+        return connection
+
+    @asynccontextmanager
+    async def _driver(self) -> AsyncIterator[Any]:
+        """PostgreSQL's own connection. A few are kept out of the pool, where lending and taking back costs as much as a
+        statement does."""
+        while self._kept and self._kept[-1][1].is_closed():
+            await greenlet_spawn(self._kept.pop()[0].invalidate)
+        if self._kept:
+            lent, driver = self._kept.pop()
+        else:
+            lent = await self.engine.raw_connection()
+            driver = lent.driver_connection
+        try:
+            yield driver
+        finally:
+            if driver.is_closed():
+                await greenlet_spawn(lent.invalidate)
+            elif len(self._kept) < _KEPT and not driver.is_in_transaction():
+                self._kept.append((lent, driver))
+            else:
+                await greenlet_spawn(lent.close)
+
+    async def _ring(self, rung: set[str]) -> None:
+        if self.on_commit is not None:
+            for bell in sorted(rung):
+                await self.on_commit(bell)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:
@@ -86,17 +203,19 @@ class Database:
             if self._writer is not None:
                 await stack.enter_async_context(_held(self._writer))
             session = await stack.enter_async_context(self._session("IMMEDIATE"))
-            async with _pool_errors(), session.begin():
+            async with pool_errors(), session.begin():
                 yield session
-        if self.on_commit is not None:
-            for bell in sorted(session.info.pop(RUNG, ())):
-                await self.on_commit(bell)
+        await self._ring(session.info.pop(RUNG, set()))
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
         """A session that only reads: one consistent snapshot on SQLite, and never the write lock."""
-        async with self._session("DEFERRED") as session, _pool_errors(), session.begin():
+        async with self._session("DEFERRED") as session, pool_errors(), session.begin():
             yield session
+
+    def tables(self) -> AbstractAsyncContextManager[Tables]:
+        """The same for prepared statements, by the driver alone; on PostgreSQL each sees its own moment, as there it does."""
+        return self._reads.lend()
 
     @asynccontextmanager
     async def _session(self, begin: str) -> AsyncIterator[AsyncSession]:
@@ -109,7 +228,7 @@ class Database:
     @asynccontextmanager
     async def connected(self) -> AsyncIterator[AsyncConnection]:
         """A bare connection, for whoever changes the database's shape."""
-        async with _pool_errors(), self.engine.connect() as connection:
+        async with pool_errors(), self.engine.connect() as connection:
             yield connection
 
     async def losing_settings(self) -> list[str]:
@@ -120,8 +239,48 @@ class Database:
             found = await session.execute(text("SELECT name FROM pg_settings WHERE setting = 'off'"))
             return sorted({row.name for row in found} & set(_DURABLE))
 
+    async def cut_log(self) -> bool:
+        """SQLite's log is written back and emptied, so that what was erased is in neither file. False where somebody reads it
+        just now, or writes for long: then it is left to the next time, and whatever it follows is done all the same."""
+        if self._writer is None:
+            return True
+        try:
+            with DRIVER_ERRORS:
+                async with self._alone():
+                    return await self._cut()
+        except Overloaded:
+            return False
+
+    async def _cut(self) -> bool:
+        connection = await self._connect()
+        try:
+            await connection.execute(f"PRAGMA busy_timeout={_CUT_PATIENCE_MS}")
+            cursor = await connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            busy, _, _ = await cursor.fetchone() or (1, 0, 0)
+        finally:
+            await connection.close()
+        return not busy
+
     async def close(self) -> None:
+        await self._together.close()
+        await self._lots.close()
+        await self._reads.close()
+        if self._reader is not None:
+            await self._reader.close()
+            self._reader = None
+        while self._kept:
+            await greenlet_spawn(self._kept.pop()[0].close)
         await self.engine.dispose()
+
+
+class Glancing:
+    """Each question in a snapshot of its own."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def fetch(self, asked: Prepared, **values: Any) -> Sequence[Any]:
+        return await self._database.glance(asked, **values)
 
 
 @asynccontextmanager
@@ -137,60 +296,9 @@ async def _held(lock: asyncio.Lock) -> AsyncIterator[None]:
         lock.release()
 
 
-@asynccontextmanager
-async def _pool_errors() -> AsyncIterator[None]:
-    """No free connection and a lost database are 503 with Retry-After, never a 500."""
+async def _roll_back(connection: Any) -> None:
+    """Whatever befell it: the transaction ends, or the connection does."""
     try:
-        yield
-    except PoolTimeout as problem:
-        raise Overloaded(retry_after=1) from problem
-    except DBAPIError as problem:
-        if not _not_now(problem):
-            raise
-        raise Overloaded(retry_after=2) from problem
-    except (
-        OSError
-    ) as problem:  # nobody listens there, or the network is away: asyncpg says so in the system's own words
-        raise Overloaded(retry_after=2) from problem
-
-
-def _not_now(problem: DBAPIError) -> bool:
-    """Whether the same statement may well succeed later: the database is away, full or busy; nothing is wrong with us."""
-    state: str = getattr(problem.orig, "sqlstate", None) or ""
-    code: int = getattr(problem.orig, "sqlite_errorcode", 0) & 0xFF
-    return problem.connection_invalidated or state.startswith(_NOT_NOW) or code in _SQLITE_NOT_NOW
-
-
-def _engine(url: str, dialect: str, pool_size: int, pool_timeout: float) -> AsyncEngine:
-    # hide_parameters: an error's text would repeat what people wrote
-    options: dict[str, Any] = {"pool_size": pool_size, "pool_timeout": pool_timeout, "hide_parameters": True}
-    if dialect != "sqlite":
-        return create_async_engine(url, max_overflow=5, connect_args={"timeout": 5.0}, **options)
-    path = make_url(url).database or ":memory:"
-    _private_file(path)
-    engine = create_async_engine(url, max_overflow=0, async_creator=partial(direct.connect, path), **options)
-
-    @event.listens_for(engine.sync_engine, "connect")
-    def _open(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None  # this file says BEGIN itself, see _begin
-        cursor = connection.cursor()
-        for pragma in _PRAGMAS:
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
-
-    @event.listens_for(engine.sync_engine, "begin")
-    def _begin(connection: Any) -> None:
-        mode = connection.get_execution_options().get("sqlite_begin", "IMMEDIATE")
-        connection.exec_driver_sql(f"BEGIN {mode}")
-
-    return engine
-
-
-def _private_file(path: str | None) -> None:
-    """Make the file, readable by its owner only, before SQLite would make it readable by all; its log inherits the mode.
-
-    A folder that cannot be written to is left to be told by the first statement.
-    """
-    if path and path != ":memory:":
-        with suppress(OSError):
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        await asyncio.wait_for(connection.execute("ROLLBACK"), _PATIENCE_S)
+    except Exception:
+        connection.terminate()

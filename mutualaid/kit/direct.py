@@ -13,12 +13,15 @@ from typing import Any
 import aiosqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
+_KIND = 0xFF  # of an extended error code: busy, whatever with (another writer, recovery after a crash)
 _WAITS = frozenset({"commit", "close", "backup"})  # of the connection; a cursor closes at once
 _WAITING = ("BEGIN IMMEDIATE", "COMMIT", "VACUUM", "PRAGMA")
 
 
 class Direct(aiosqlite.Connection):
     """A connection whose statements run in the loop; see above."""
+
+    _only_reads = False  # the transaction that is open, if it keeps its word: then nothing waits for its end
 
     async def _execute(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         if self._may_wait(fn, args) or not self._running or self._connection is None:
@@ -29,10 +32,32 @@ class Direct(aiosqlite.Connection):
         """All rows of a reading statement of a few microseconds, in the transaction that is open."""
         return self._conn.execute(sql, parameters).fetchall()
 
+    async def begin(self) -> None:
+        """BEGIN IMMEDIATE: here where nobody else writes, in the thread where it must wait."""
+        (patience,) = self._conn.execute("PRAGMA busy_timeout").fetchone()
+        self._conn.execute("PRAGMA busy_timeout=0")
+        try:
+            self._conn.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as problem:
+            if problem.sqlite_errorcode & _KIND != sqlite3.SQLITE_BUSY:
+                raise
+        finally:
+            self._conn.execute(f"PRAGMA busy_timeout={patience}")
+        if not self.in_transaction:
+            await self.waits("BEGIN IMMEDIATE")
+
+    async def waits(self, sql: str) -> None:
+        """A statement that may wait for the lock or for the disk, in the thread."""
+        await super()._execute(self._conn.execute, sql)  # type: ignore[no-untyped-call] # theirs
+
     def _may_wait(self, fn: Callable[..., Any], args: tuple[Any, ...]) -> bool:
         if getattr(fn, "__self__", None) is self._connection:
-            return getattr(fn, "__name__", "") in _WAITS
-        return bool(args) and isinstance(args[0], str) and args[0].startswith(_WAITING)
+            name = getattr(fn, "__name__", "")
+            return name in _WAITS and not (name == "commit" and self._only_reads)
+        said = args[0] if args and isinstance(args[0], str) else ""
+        if said.startswith("BEGIN"):
+            self._only_reads = said == "BEGIN DEFERRED"
+        return said.startswith(_WAITING)
 
 
 async def connect(path: str) -> Direct:

@@ -15,7 +15,10 @@ from mutualaid.kit import clock, idempotency
 from mutualaid.kit.errors import FieldError, Invalid, Malformed, UnsupportedType
 from mutualaid.kit.field_errors import field_errors
 from mutualaid.kit.fields import Draft
+from mutualaid.kit.plain import Plain
+from mutualaid.kit.prepared import Put
 from mutualaid.kit.salvage import salvage
+from mutualaid.kit.sealing import DataKey
 from mutualaid.kit.texts import N_, Language, preferred
 
 M = TypeVar("M", bound=BaseModel)
@@ -69,7 +72,8 @@ class _Nothing(Draft):
 
 def _beside_the_body(request: Request) -> list[FieldError]:
     """What is wrong with a request that speaks by its body, apart from the body: parameters, the idempotency key."""
-    return [*_unknown(request.query_params), *idempotency.key_errors(request.headers.get("idempotency-key"))]
+    found = _unknown(request.query_params) if request.scope["query_string"] else []
+    return [*found, *idempotency.key_errors(request.headers.get("idempotency-key"))]
 
 
 def _unknown(names: Iterable[str]) -> list[FieldError]:
@@ -86,11 +90,12 @@ async def _json(request: Request) -> Any:
     charset = params.strip().lower().removeprefix("charset=").strip('"')
     if kind.strip().lower() != "application/json" or charset not in ("", "utf-8", "utf8"):
         raise UnsupportedType
+    body = await _body(request)
     try:
-        raw = orjson.loads(await _body(request))
+        raw = orjson.loads(body)
     except orjson.JSONDecodeError:
         raise Malformed from None
-    if _too_deep(raw):
+    if body.count(b"[") + body.count(b"{") >= DEEPEST and _too_deep(raw):  # fewer cannot be deeper
         raise Malformed
     return raw
 
@@ -111,9 +116,13 @@ def _too_deep(raw: Any) -> bool:
 
 async def query(request: Request, model: type[M], *, check: Check[M] | None = None) -> M:
     """The query string as a `model`: unknown and repeated parameters refused, every bad one at once."""
-    given = Counter(name for name, _ in request.query_params.multi_items())
-    repeated = [FieldError(name, "repeated", N_("Please give this once.")) for name, n in given.items() if n > 1]
-    return await parse(dict(request.query_params), model, check=check, found=repeated)
+    given = request.query_params.multi_items()
+    once = dict(given)
+    repeated: list[FieldError] = []
+    if len(once) < len(given):
+        counted = Counter(name for name, _ in given)
+        repeated += [FieldError(name, "repeated", N_("Please give this once.")) for name, n in counted.items() if n > 1]
+    return await parse(once, model, check=check, found=repeated)
 
 
 def refuse_query(request: Request) -> None:
@@ -138,28 +147,34 @@ async def replay(request: Request) -> None:
     if (once := await _once(request)) is None:
         return
     try:
-        async with request.state.services.database.reading() as session:
-            await idempotency.look(session, once, keys=request.state.services.keys)
+        await idempotency.look(request.state.services.database, once, keys=request.state.services.keys)
     except idempotency.Replayed as before:
         if before.response.status_code != 202:
             raise
 
 
 async def _once(request: Request) -> idempotency.Once | None:
-    state, key = request.state, request.headers.get("idempotency-key")
-    if not getattr(state, "replayable", False) or key is None or request.user is None or idempotency.key_errors(key):
+    state = request.state
+    if (once := getattr(state, "once", None)) is not None:
+        return cast(idempotency.Once, once)
+    key = request.headers.get("idempotency-key")
+    if key is None or not getattr(state, "replayable", False) or request.user is None or idempotency.key_errors(key):
         return None
-    if not hasattr(state, "once"):
-        state.once = await idempotency.prepare(
-            state.services.keys,
-            owner=request.user.id,
-            door=f"{request.method} {request.url.path}",
-            key=key,
-            body=getattr(state, "body", b""),
-            now=clock.now(),
-        )
-    once: idempotency.Once = state.once
-    return once
+    state.once = await idempotency.prepare(
+        state.services.keys,
+        owner=request.user.id,
+        door=f"{request.method} {request.scope['path']}",
+        key=key,
+        body=getattr(state, "body", b""),
+        now=clock.now(),
+    )
+    return cast(idempotency.Once, state.once)
+
+
+async def data_key(request: Request) -> DataKey | None:
+    """The caller's data key, where their `Idempotency-Key` had it fetched for this request."""
+    once = await _once(request)
+    return once.data_key if once else None
 
 
 class Deed:
@@ -206,3 +221,23 @@ async def deed(request: Request) -> AsyncIterator[Deed]:
         yield found
         if slot is not None and not found.answered:  # no replay could be given the slot's answer
             raise AssertionError("a deed ended without its answer")
+
+
+async def at_once(
+    request: Request, work: Callable[[Plain], Awaitable[tuple[bytes, Sequence[Put]]]], status: int
+) -> Response:
+    """A deed whose answer is known before anything is written: `work` gives the answer and all there is to write, in a
+    transaction of `Database.together`. At most once for the request's `Idempotency-Key`, as `deed`."""
+    state, once = request.state, await _once(request)
+
+    async def done(plain: Plain) -> bytes:
+        body, puts = await work(plain)
+        if once is None:
+            await plain.put(*puts)
+        else:
+            await idempotency.put(plain, once, *puts, status=status, body=body, keys=state.services.keys)
+        return body
+
+    async with once.turn() if once else nullcontext():
+        body = await state.services.database.together(done)
+    return Response(body, status, media_type="application/json")

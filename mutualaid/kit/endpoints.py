@@ -23,8 +23,10 @@ class Endpoint:
 
     `body` and `query` are the models the handler reads with; a door without them takes none. `optional`: the body may be
     left out. `answers` maps each success status to its view (None: no content). `problems` are the errors particular to
-    this door; what every door may answer is added by `all_problems`. `replayable`: takes an `Idempotency-Key`. `limit`
-    names a group of the rate limits.
+    this door; what every door may answer is added by `all_problems`. `replayable`: takes an `Idempotency-Key`. `late`: its
+    handler ends with `doors.at_once`, which finds the answer that was kept; else it is looked for only where the deed is
+    refused. What it needs to know of the caller is read with the session where that will do. `limit` names a group of the
+    rate limits.
     """
 
     method: Method
@@ -39,6 +41,7 @@ class Endpoint:
     tag: str = ""
     optional: bool = False
     replayable: bool = False
+    late: bool = False
     limit: str | None = None
     in_document: bool = True
     media: str = "application/json"

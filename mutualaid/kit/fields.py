@@ -46,7 +46,7 @@ def _integer(value: Any) -> Any:
 
 
 def _no_controls(text: str) -> str:
-    if any(unicodedata.category(c) in ("Cc", "Cs") for c in text):
+    if not text.isprintable() and any(unicodedata.category(c) in ("Cc", "Cs") for c in text):
         raise refuse("control_characters", N_("Control characters are not allowed."))
     return text
 

@@ -7,17 +7,15 @@ member's data key. Refusals are not kept: a corrected request may use the key ag
 """
 
 import asyncio
-import hashlib
 import hmac
 import itertools
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from weakref import WeakValueDictionary
 
-from sqlalchemy import LargeBinary, delete, select, update
+from sqlalchemy import Boolean, LargeBinary, String, bindparam, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
@@ -27,7 +25,9 @@ from mutualaid.kit import sealing
 from mutualaid.kit.clock import sql_now, today
 from mutualaid.kit.database import RING, Base, Database, Instant
 from mutualaid.kit.errors import FieldError, Invalid, NotSignedIn, Overloaded
-from mutualaid.kit.keystore import KeyDestroyed, KeyMissing, KeyStore
+from mutualaid.kit.keystore import KeyDestroyed, KeyStore
+from mutualaid.kit.plain import Plain
+from mutualaid.kit.prepared import Prepared, Put
 from mutualaid.kit.privacy import LOOKUP, SEALED
 from mutualaid.kit.sealing import DataKey
 from mutualaid.kit.texts import N_
@@ -80,15 +80,18 @@ class Once:
     day_key: DataKey
     day_key_name: str
 
-    @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
+    @property
+    def name(self) -> str:
+        """What the slot is looked up by."""
+        return "\n".join((self.owner, self.door, self.key))
+
+    def turn(self) -> asyncio.Lock:
         """Within one process, the same requests wait for each other here, and not on a connection each."""
         name = (self.owner, self.door, self.key)
         lock = _TURNS.get(name)
         if lock is None:
             lock = _TURNS[name] = asyncio.Lock()
-        async with lock:
-            yield
+        return lock
 
 
 _TURNS: WeakValueDictionary[tuple[str, str, str], asyncio.Lock] = WeakValueDictionary()
@@ -118,18 +121,19 @@ def key_errors(key: str | None) -> list[FieldError]:
 
 async def prepare(keys: KeyStore, *, owner: str, door: str, key: str, body: bytes, now: datetime) -> Once:
     """Fetch the keys before the transaction opens. `key` was looked at by `key_errors` when the body was read."""
-    try:
-        data_key = await keys.get(owner)
-    except (KeyMissing, KeyDestroyed):  # erased since the session was read
-        raise NotSignedIn from None
-    name, day_key = await _day_key(keys, today(now))
+    name = next(_day_key_names(today(now)))
+    data_key, day_key = await keys.get_both(owner, name)
+    if data_key is None:  # erased since the session was read
+        raise NotSignedIn
+    if day_key is None:
+        name, day_key = await _day_key(keys, today(now))
     return Once(owner, door, key, body, data_key, day_key, name)
 
 
-async def look(session: AsyncSession, once: Once, *, keys: KeyStore) -> None:
+async def look(database: Database, once: Once, *, keys: KeyStore) -> None:
     """Raise `Replayed` with the stored answer where there is one, before anything about the request is judged anew."""
-    if (kept := await _kept(session, _slots(session, once))) is not None:
-        raise await _again(kept, once, keys)
+    for slot in sealing.lookups(database.keys, "idempotency", once.name):
+        await _refuse(await database.glance(_KEPT_ONE, slot=slot), once, keys)
 
 
 async def open_slot(session: AsyncSession, once: Once, *, keys: KeyStore) -> bytes:
@@ -145,7 +149,7 @@ async def open_slot(session: AsyncSession, once: Once, *, keys: KeyStore) -> byt
 
 
 def _slots(session: AsyncSession, once: Once) -> list[bytes]:
-    return sealing.lookups(session.info[RING], "idempotency", "\n".join((once.owner, once.door, once.key)))
+    return sealing.lookups(session.info[RING], "idempotency", once.name)
 
 
 async def _take(session: AsyncSession, slot: bytes, once: Once) -> bool:
@@ -191,13 +195,70 @@ async def keep(session: AsyncSession, slot: bytes, once: Once, *, status: int, b
     await session.execute(update(Slot).where(Slot.id == slot).values(status=status, answer=sealed))
 
 
+async def put(plain: Plain, once: Once, *puts: Put, status: int, body: bytes, keys: KeyStore) -> None:
+    """Write these, and the slot with the answer, in one; raise `Replayed` with the stored answer, or
+    `IdempotencyMismatch`, where the slot was taken before."""
+    slot, *older = sealing.lookups(plain.ring, "idempotency", once.name)
+    row = {
+        "slot": slot,
+        "owner": once.owner,
+        "day_key": once.day_key_name,
+        "fingerprint": _fingerprint(once.day_key, once),
+        "status": status,
+        "answer": sealing.seal(once.data_key, body, table="idempotency_slots", column="answer", row=slot.hex()),
+    }
+    for taken in older:  # before the look-up key was rotated
+        await _refuse(await plain.fetch(_KEPT_ONE, slot=taken), once, keys)
+    if not await plain.put(Put(_TAKE, row, _TAKE_AHEAD), *puts):
+        await _refuse(await plain.fetch(_KEPT_ONE, slot=slot), once, keys)
+        raise Overloaded(retry_after=1)  # swept away between these two statements
+
+
+async def _refuse(kept: Sequence[Any], once: Once, keys: KeyStore) -> None:
+    for row in kept:
+        raise await _again(Slot(**dict(zip(_COLUMNS, row, strict=True))), once, keys)
+
+
+def _taking(dialect: str, prefix: str) -> Any:
+    written = (postgresql.insert if dialect == "postgresql" else sqlite.insert)(Slot)
+    taken = ("owner", "day_key", "fingerprint", "status", "answer")
+    values: dict[str, Any] = {name: bindparam(f"{prefix}{name}", required=True) for name in taken}
+    written = written.values(id=bindparam(f"{prefix}slot", required=True), made_at=sql_now(), **values)
+    return written.on_conflict_do_update(
+        index_elements=["id"],
+        set_={name: written.excluded[name] for name in (*taken, "made_at")},
+        where=Slot.made_at <= sql_now(ago=KEPT),
+    ).returning(Slot.id)
+
+
+def _taking_ahead(_dialect: str, prefix: str) -> Any:
+    def given(name: str, column: str) -> Any:
+        return bindparam(f"{prefix}{name}", type_=Slot.__table__.c[column].type, required=True)
+
+    named = {"id": "slot"} | {name: name for name in ("owner", "day_key", "fingerprint", "status", "answer")}
+    seen = [bindparam(f"{prefix}{name}", type_=String(), required=True) for name in ("seen_of", "seen_mark")]
+    values = [given(name, column) for column, name in named.items()]
+    row = select(*values, sql_now()).where(func.still_so(*seen, type_=Boolean()))
+    return postgresql.insert(Slot).from_select([*named, "made_at"], row).returning(Slot.id)
+
+
+_COLUMNS: Final = ("id", "day_key", "fingerprint", "status", "answer")
+_TAKE: Final = Prepared(_taking)
+_TAKE_AHEAD: Final = Prepared(_taking_ahead)
+_KEPT_ONE: Final = Prepared(
+    lambda _dialect, prefix: select(*(getattr(Slot, name) for name in _COLUMNS)).where(
+        Slot.id == bindparam(f"{prefix}slot", required=True), Slot.made_at > sql_now(ago=KEPT)
+    )
+)
+
+
 async def forget(session: AsyncSession, slot: bytes) -> None:
     """Give a slot back whose deed was refused after its first transaction."""
     await session.execute(delete(Slot).where(Slot.id == slot))
 
 
 def _fingerprint(day_key: DataKey, once: Once) -> bytes:
-    return hmac.new(day_key.material, once.body, hashlib.sha256).digest()
+    return hmac.digest(day_key.material, once.body, "sha256")
 
 
 def _response(body: bytes, status: int) -> Response:

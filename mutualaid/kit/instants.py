@@ -20,6 +20,11 @@ def moment(micros: int) -> datetime:
     return _EPOCH + timedelta(microseconds=micros)
 
 
+def given(value: Any) -> Any:
+    """A moment, or None, as either driver hands it out."""
+    return moment(value) if isinstance(value, int) else value
+
+
 class Instant(TypeDecorator[datetime]):
     """A moment, exact to the microsecond on both databases. Naive datetimes are refused: SQLite would hand them back naive."""
 

@@ -7,11 +7,13 @@ the next read. On SQLite that read costs some microseconds (`shelves`), on Postg
 An owner whose key was destroyed stays as a tombstone: no second key is ever made under that name.
 """
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
+from itertools import chain
 
 from sqlalchemy.engine import make_url
 
 from mutualaid.kit import sealing
+from mutualaid.kit.gathering import Gathering
 from mutualaid.kit.ring import KeyRing
 from mutualaid.kit.sealing import DataKey
 from mutualaid.kit.shelves import BLANK, PostgresShelf, Shelf, SqliteShelf
@@ -37,6 +39,8 @@ class KeyStore:
     def __init__(self, shelf: Shelf, ring: KeyRing) -> None:
         self._shelf = shelf
         self._ring = ring
+        self._asked: Gathering[tuple[str, str], dict[str, bytes]] = Gathering(self._fetch_all)
+        self._shared: tuple[str, bytes, DataKey | None] = ("", b"", None)
 
     @classmethod
     async def open(cls, url: str, ring: KeyRing) -> "KeyStore":
@@ -72,6 +76,15 @@ class KeyStore:
         held = await self._shelf.fetch(list(dict.fromkeys(owners)))
         return {owner: self._opened(owner, wrapped) for owner, wrapped in held.items() if wrapped != BLANK}
 
+    async def get_both(self, owner: str, shared: str) -> tuple[DataKey | None, DataKey | None]:
+        """The keys of two owners; None for one that is missing or destroyed. The second is one that many ask for: the
+        store is asked for it each time, but what it held is opened once only."""
+        held = await self._asked.ask((owner, shared))
+        own, other = held.get(owner, BLANK), held.get(shared, BLANK)
+        if self._shared[:2] != (shared, other):
+            self._shared = shared, other, None if other == BLANK else self._opened(shared, other)
+        return None if own == BLANK else self._opened(owner, own), self._shared[2]
+
     async def destroy(self, owner: str) -> None:
         """Destroy the owner's key for ever; may be repeated, and is safe for an owner who never had one.
 
@@ -100,7 +113,12 @@ class KeyStore:
             yield len(page), len(swaps)
 
     async def close(self) -> None:
+        await self._asked.close()
         await self._shelf.close()
+
+    async def _fetch_all(self, lot: Sequence[tuple[str, str]]) -> Sequence[dict[str, bytes]]:
+        """What the store holds for those who ask at once: each is told all of it."""
+        return [await self._shelf.fetch(list(dict.fromkeys(chain.from_iterable(lot))))] * len(lot)
 
     def _opened(self, owner: str, wrapped: bytes | None) -> DataKey:
         if wrapped is None:

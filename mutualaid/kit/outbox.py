@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import (
     JSON,
@@ -30,7 +30,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from mutualaid.kit.clock import sql_now
-from mutualaid.kit.database import Base, Database, Instant, new_id, ring_after_commit
+from mutualaid.kit.database import Base, Database, Instant, ring_after_commit, row_id
+from mutualaid.kit.plain import Plain, put_rows
+from mutualaid.kit.prepared import Put, rows_of
 
 BELL: Final = "outbox"
 LEASE: Final = timedelta(seconds=60)
@@ -39,6 +41,9 @@ LAPSED: Final = "LeaseLapsed"  # the error of a job whose last worker was never 
 PROMISED: Final = 0  # the lane of what somebody waits for, and of what must end
 SEEKING: Final = 1  # the lane of what comes in floods and may come a moment later
 _LONGEST_PAUSE_S: Final = 3600
+
+
+Row = dict[str, Any]  # a job's values, see `job`
 
 
 class Job(Base):
@@ -88,16 +93,11 @@ async def enqueue(
 
     `again`: one that is being run at this moment is run once more afterwards, for what it may not have seen.
     """
-    row = {
-        "id": new_id(),
-        "name": name,
-        "payload": payload,
-        "key": key,
-        "lane": lane,
-        "due_at": at,
-        "wishes": 1,
-        "attempts": 0,
-    }
+    await write(session, job(name, payload, at=at, key=key, lane=lane), again=again)
+
+
+async def write(session: AsyncSession, row: Row, *, again: bool = False) -> None:
+    """The same of a row that `job` made."""
     insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
     written = insert(Job).values(row)
     if again:
@@ -106,6 +106,40 @@ async def enqueue(
     else:
         await session.execute(written.on_conflict_do_nothing(index_elements=["key"]))
     ring_after_commit(session, BELL)
+
+
+async def write_all(session: AsyncSession, rows: Sequence[Row]) -> None:
+    """Several rows that `job` made, at once."""
+    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    await session.execute(insert(Job.__table__).on_conflict_do_nothing(index_elements=["key"]), rows)  # type: ignore[arg-type] # it is a Table
+    ring_after_commit(session, BELL)
+
+
+def put(plain: Plain, rows: Sequence[Row]) -> Put:
+    """Rows that `job` made, to be written with others; their keys are ones that no other job can have yet."""
+    plain.rung.add(BELL)
+    return rows_of(Job, rows)
+
+
+async def put_all(plain: Plain, rows: Sequence[Row]) -> None:
+    """The same of any number of rows, written here."""
+    if rows:
+        plain.rung.add(BELL)
+        await put_rows(plain, Job, rows)
+
+
+def job(name: str, payload: dict[str, str], *, at: datetime, key: str | None = None, lane: int = PROMISED) -> Row:
+    """The row of a job as values."""
+    return {
+        "id": row_id(),
+        "name": name,
+        "payload": payload,
+        "key": key,
+        "lane": lane,
+        "due_at": at,
+        "wishes": 1,
+        "attempts": 0,
+    }
 
 
 async def claim(database: Database, *, most: int = 10) -> list[Claim]:

@@ -2,7 +2,8 @@
 
 `DATA/keys/ring.json` is made at first start, readable by its owner only, and replaced whole (write, fsync, rename), so
 a power cut leaves the old ring or the new one. Processes that start together take turns by a lock file: one makes, all
-read. A ring in memory notices with the next call that another process has written the file.
+read. A ring in memory looks at most every `LOOKS_S` whether another process has written the file, and at once for a version
+that it does not know: a rotation in two steps waits far longer between them.
 """
 
 import base64
@@ -11,6 +12,7 @@ import json
 import os
 import secrets
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +20,8 @@ from typing import Final, NoReturn
 
 KEY_BYTES: Final = 32
 PURPOSES: Final = ("envelope", "lookup", "audit", "code", "cursor", "session", "limits")
+
+LOOKS_S: Final = 0.05
 
 _FORMAT = 1
 _RING = "ring.json"
@@ -49,8 +53,10 @@ class _Purpose:
 class KeyRing:
     """Keys by purpose and version. Versions start at 1 and are never used twice for a purpose."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, looks_s: float = 0.0) -> None:
         self._directory = directory
+        self._looks_s = looks_s
+        self._looks_again_at = 0.0
         self._path = directory / _RING
         self._seen: tuple[int, int] = (0, 0)
         self._purposes: dict[str, _Purpose] = {}
@@ -62,12 +68,14 @@ class KeyRing:
         raise TypeError("a key ring is never pickled")
 
     @classmethod
-    def open(cls, directory: Path | str) -> "KeyRing":
+    def open(cls, directory: Path | str, *, looks_s: float = 0.0) -> "KeyRing":
         """The ring in `directory` (`DATA/keys`), made there if there is none; purposes new to it are added.
+
+        `looks_s`: how long what is in memory stands without another look at the file; 0 is a look with each call.
 
         Raises `RingRefused` where the file is damaged, of a later format, or readable by others.
         """
-        ring = cls(Path(directory))
+        ring = cls(Path(directory), looks_s=looks_s)
         _private_directory(ring._directory)
         with ring._writing():
             missing = [purpose for purpose in PURPOSES if purpose not in ring._purposes]
@@ -84,6 +92,9 @@ class KeyRing:
     def at(self, purpose: str, version: int) -> bytes:
         """The key of one version; `KeyUnknown` (a `LookupError`) if it never was or was retired."""
         key = self._of(purpose).keys.get(version)
+        if key is None:
+            self._looks_again_at = 0.0  # another process may just have introduced it
+            key = self._of(purpose).keys.get(version)
         if key is None:
             raise KeyUnknown
         return key
@@ -137,8 +148,10 @@ class KeyRing:
             self._write({**self._purposes, purpose: _Purpose(old.current, kept)})
 
     def _of(self, purpose: str) -> _Purpose:
-        if self._stamp() != self._seen:
-            self._load()
+        if (now := time.monotonic()) >= self._looks_again_at:
+            self._looks_again_at = now + self._looks_s
+            if self._stamp() != self._seen:
+                self._load()
         return self._held(purpose)
 
     def _held(self, purpose: str) -> _Purpose:

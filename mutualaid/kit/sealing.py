@@ -8,7 +8,6 @@ A sealed value is `version (1 byte) | nonce (12) | ciphertext | tag (16)`. With 
 more than 2^32 values (NIST SP 800-38D §8.3); a member's key seals a few thousand in a lifetime.
 """
 
-import hashlib
 import hmac
 import secrets
 from typing import Final, NoReturn
@@ -110,7 +109,7 @@ def lookups(ring: KeyRing, label: str, value: str) -> list[bytes]:
 def _lookup(version: int, key: bytes, label: str, value: str) -> bytes:
     if "\0" in label:
         raise ValueError("a label has no NUL: it ends the label")
-    mac = hmac.digest(key, label.encode() + b"\0" + value.encode(), hashlib.sha256)
+    mac = hmac.digest(key, label.encode() + b"\0" + value.encode(), "sha256")
     return version.to_bytes(_KEY_VERSION, "big") + mac
 
 

@@ -4,6 +4,7 @@ A Morton key interleaves the bits of latitude and longitude, so that each square
 (G. M. Morton, "A computer oriented geodetic data base", 1966). 26 levels: 0.3 m of latitude, 0.6 m at most of longitude.
 """
 
+from functools import lru_cache
 from math import asin, atan2, cos, degrees, radians, sin, sqrt, tau
 from typing import Any, Final
 
@@ -96,16 +97,29 @@ def children(first: int, level: int) -> list[int]:
     return [first + n * quarter for n in range(4)]
 
 
+def outside_m(here: Point, first: int, level: int) -> int:
+    """Whole metres that every point outside a square that holds `here` is away from it, at the least."""
+    south, west, north, east = _edges(first, level)
+    lat, lng = here
+    turn = radians(min(lng - west, east - lng, 90.0))
+    return max(0, int(min(radians(min(lat - south, north - lat)), asin(cos(radians(lat)) * sin(turn))) * RADIUS_M) - 1)
+
+
+@lru_cache(maxsize=65_536)
+def _edges(first: int, level: int) -> tuple[float, float, float, float]:
+    """South, west, north, east of a square, degrees."""
+    side = 1 << LEVELS - level
+    south, west = _gather(first >> 1) * 180 / _SIDE - 90, _gather(first) * 360 / _SIDE - 180
+    return south, west, south + side * 180 / _SIDE, west + side * 360 / _SIDE
+
+
 def at_least_m(here: Point, first: int, level: int) -> int:
     """Whole metres that every point of a square is away from `here`, at the least; 0 inside it.
 
     The nearest point of the square lies on `here`'s own meridian where that crosses the square; else on its nearer
     meridian, where a great circle meets it at a right angle or at a corner.
     """
-    side = 1 << LEVELS - level
-    row, column = _gather(first >> 1), _gather(first)
-    south, west = row * 180 / _SIDE - 90, column * 360 / _SIDE - 180
-    north, east = south + side * 180 / _SIDE, west + side * 360 / _SIDE
+    south, west, north, east = _edges(first, level)
     lat, lng = here
     if west <= lng <= east:
         away = max(south - lat, lat - north, 0.0)

@@ -2,7 +2,7 @@
 
 import gettext
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -43,8 +43,13 @@ class _Shown(dict[str, Any]):
 
 def preferred(accept_language: str | None) -> Language:
     """zh-Hans unless the reader ranks English above Chinese (RFC 9110 §12.5.4)."""
+    return _ranked((accept_language or "")[:_MOST_READ])
+
+
+@lru_cache(maxsize=1_024)
+def _ranked(accept_language: str) -> Language:
     best: tuple[float, Language] = (0.0, DEFAULT)
-    for part in (accept_language or "")[:_MOST_READ].split(","):
+    for part in accept_language.split(","):
         tag, _, weight = part.strip().partition(";")
         language: Language | None = {"zh": DEFAULT, "en": "en"}.get(tag.strip().lower().split("-")[0])
         try:

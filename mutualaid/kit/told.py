@@ -4,6 +4,7 @@ The file lies in the outbox (`DATA/outbox/sms.fail`) and holds the name of an er
 fails with it.
 """
 
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -19,6 +20,7 @@ class Told:
 
     def __init__(self, provider: str, outbox: Path, errors: Mapping[str, Failure] | None = None) -> None:
         self._file = outbox / f"{provider}.fail"
+        self._path = os.fspath(self._file)
         self._errors: dict[str, Failure] = {
             "down": lambda: ProviderDown(provider),
             "broken": lambda: ProviderDown(provider, retryable=False),
@@ -55,6 +57,6 @@ class Told:
                     self.mend()
             return name
         try:
-            return self._file.read_text(encoding="utf-8").strip() or None
-        except FileNotFoundError:
+            return self._file.read_text(encoding="utf-8").strip() or None if os.path.exists(self._path) else None
+        except FileNotFoundError:  # it went this instant
             return None

@@ -1,14 +1,17 @@
 """The triggers that keep the plaza's rows, for both databases: what a migration runs, and what it undoes.
 
 However a post, a line or a member changes, and whoever changes it, the rows that the plaza reads follow in the same
-transaction. The view `plaza_standing` says what they should be; a trigger replaces a post's rows by what it says.
+transaction. The view `plaza_standing` says what they should be, line by line; a trigger replaces a post's rows by what it
+says, or for a new line adds what is missing.
 """
 
 from typing import Final
 
+from mutualaid.migrations import marks
+
 STANDING: Final = """
 CREATE VIEW plaza_standing AS
-SELECT DISTINCT p.id AS post_id, CASE WHEN w.whole = 1 THEN '' ELSE l.item END AS topic, p.kind AS kind,
+SELECT p.id AS post_id, l.id AS line_id, CASE WHEN w.whole = 1 THEN '' ELSE l.item END AS topic, p.kind AS kind,
        CAST(CASE WHEN m.real_name = 'none' THEN 0 ELSE 1 END AS SMALLINT) AS "real",
        p.cell AS cell, p.region AS region, p.spot AS spot,
        CASE WHEN p.urgency = 'urgent' THEN 0 ELSE 10000 END + (3 - p.waiting) * 1000
@@ -29,11 +32,20 @@ _TOLD: Final = """
 """
 _DERIVED: Final = f"""
   DELETE FROM plaza_entries WHERE post_id {{which}};
-  INSERT INTO plaza_entries ({_ENTRY}) SELECT {_ENTRY} FROM plaza_standing WHERE post_id {{which}};
-  INSERT INTO plaza_cells ({_CELL}) SELECT {_CELL} FROM plaza_standing WHERE post_id {{which}} ORDER BY topic
+  INSERT INTO plaza_entries ({_ENTRY}) SELECT DISTINCT {_ENTRY} FROM plaza_standing WHERE post_id {{which}};
+  INSERT INTO plaza_cells ({_CELL}) SELECT DISTINCT {_CELL} FROM plaza_standing WHERE post_id {{which}} ORDER BY topic
     ON CONFLICT DO NOTHING;
 """  # noqa: S608 — names of ours
 _FOLLOW: Final = _TOLD + _DERIVED
+# A line more takes nothing away: what stands stays, and the view is asked of this line alone.
+_MORE: Final = f"""
+  INSERT INTO plaza_changes (post_id, stood, at{{more}}) VALUES (NEW.post_id,
+    CASE WHEN EXISTS (SELECT 1 FROM plaza_entries e WHERE e.post_id = NEW.post_id) THEN 1 ELSE 0 END, {{now}});
+  INSERT INTO plaza_entries ({_ENTRY}) SELECT {_ENTRY} FROM plaza_standing WHERE line_id = NEW.id
+    ON CONFLICT DO NOTHING;
+  INSERT INTO plaza_cells ({_CELL}) SELECT {_CELL} FROM plaza_standing WHERE line_id = NEW.id ORDER BY topic
+    ON CONFLICT DO NOTHING;
+"""  # noqa: S608 — names of ours
 # what the entries or the card of a post are made of
 _OF_POST: Final = (
     "state, kind, cell, region, urgency, waiting, contacted, created_at, until, reach_km, handover, contact, for_other,"
@@ -57,14 +69,14 @@ def _sqlite() -> list[str]:
     return [
         STANDING,
         *(
-            f"CREATE TRIGGER plaza_{name} AFTER {event} {condition} BEGIN {_FOLLOW.format(which=which, now=_NOW, more='')} END"
+            f"CREATE TRIGGER plaza_{name} AFTER {event} {condition} BEGIN {_followed(which, more=name == 'line_added')} END"
             for name, (event, condition, which) in when.items()
         ),
     ]
 
 
-def _followed(which: str) -> str:
-    return _FOLLOW.format(which=which, now=_NOW, more="")
+def _followed(which: str, *, more: bool) -> str:
+    return (_MORE if more else _FOLLOW).format(which=which, now=_NOW, more="")
 
 
 _POSTGRESQL: Final = [
@@ -73,7 +85,8 @@ _POSTGRESQL: Final = [
     {_FOLLOW.format(which="= a_post", now="clock_timestamp(), pg_current_xact_id()", more=", xid")} END $$""",
     """CREATE FUNCTION plaza_follow_post() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
     PERFORM plaza_follow(NEW.id); RETURN NULL; END $$""",
-    """CREATE FUNCTION plaza_follow_line() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    f"""CREATE FUNCTION plaza_follow_line() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    IF TG_OP = 'INSERT' THEN {_MORE.format(now="clock_timestamp(), pg_current_xact_id()", more=", xid")} RETURN NULL; END IF;
     PERFORM plaza_follow(CASE WHEN TG_OP = 'DELETE' THEN OLD.post_id ELSE NEW.post_id END); RETURN NULL; END $$""",
     """CREATE FUNCTION plaza_follow_member() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
     PERFORM plaza_follow(id) FROM posts WHERE author_id = NEW.id AND state = 'open'; RETURN NULL; END $$""",
@@ -100,7 +113,7 @@ def refill() -> list[str]:
 
 def create(dialect: str) -> list[str]:
     """After the tables."""
-    return _POSTGRESQL if dialect == "postgresql" else _sqlite()
+    return [*_POSTGRESQL, *marks.CREATE] if dialect == "postgresql" else _sqlite()
 
 
 def drop(dialect: str) -> list[str]:
@@ -111,6 +124,7 @@ def drop(dialect: str) -> list[str]:
     triggers = (("post_changed", "posts"), ("line_changed", "post_lines"), ("member_changed", "members"))
     functions = ("plaza_follow_post()", "plaza_follow_line()", "plaza_follow_member()", "plaza_follow(varchar)")
     return [
+        *marks.DROP,
         *(f"DROP TRIGGER plaza_{name} ON {table}" for name, table in triggers),
         *(f"DROP FUNCTION {function}" for function in functions),
         "DROP VIEW plaza_standing",

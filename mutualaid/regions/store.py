@@ -2,13 +2,15 @@
 kept: the whole country would be a hundred megabytes as objects."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, delete, insert, select
+from sqlalchemy import Integer, Row, bindparam, delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from mutualaid.kit.coordinates import looks_swapped
 from mutualaid.kit.errors import FieldError, Invalid
+from mutualaid.kit.plain import Asked, plain_of
+from mutualaid.kit.prepared import Prepared
 from mutualaid.kit.texts import N_
 from mutualaid.regions import rules
 from mutualaid.regions.records import Region, RegionRow, RegionSource
@@ -30,11 +32,7 @@ _QUAY_M = 1000.0
 
 async def locate(session: AsyncSession, lat: float, lng: float) -> Region | None:
     """The district that this WGS-84 point (degrees) lies in; None outside every one of them."""
-    y, x = rules.micro(lat), rules.micro(lng)
-    for row in await _shapes(session, _bounds(y, y, x, x)):
-        if rules.contains(rules.unpack(row.shape), y, x):
-            return _region(row)
-    return None
+    return await locate_by(await plain_of(session), lat, lng)
 
 
 async def locate_near(session: AsyncSession, lat: float, lng: float, within_m: float = _NEAR_M) -> Region | None:
@@ -43,16 +41,29 @@ async def locate_near(session: AsyncSession, lat: float, lng: float, within_m: f
     For a cell's centre, which may fall into the sea or over the border although the member inside the cell does not,
     and for points on quays and banks, which the generalised line may cut off. Equally near ones: the lowest code.
     """
-    if found := await locate(session, lat, lng):
-        return found
+    plain = await plain_of(session)
+    return await locate_by(plain, lat, lng) or await nearest_by(plain, lat, lng, within_m)
+
+
+async def locate_by(plain: Asked, lat: float, lng: float) -> Region | None:
+    """`locate` for whoever asks."""
+    y, x = rules.micro(lat), rules.micro(lng)
+    for *values, packed in await plain.fetch(_SHAPES, south=y, north=y, west=x, east=x):
+        if rules.contains(rules.unpack(packed), y, x):
+            return _of(values)
+    return None
+
+
+async def nearest_by(plain: Asked, lat: float, lng: float, within_m: float) -> Region | None:
+    """The district whose border is nearest to a point outside them all."""
     y, x = rules.micro(lat), rules.micro(lng)
     up, aside = rules.span(within_m, lat)
-    nearest: tuple[float, _Row] | None = None
-    for row in await _shapes(session, _bounds(y - up, y + up, x - aside, x + aside)):
-        metres = rules.distance_m(rules.unpack(row.shape), y, x)
+    nearest: tuple[float, Sequence[Any]] | None = None
+    for *values, packed in await plain.fetch(_SHAPES, south=y - up, north=y + up, west=x - aside, east=x + aside):
+        metres = rules.distance_m(rules.unpack(packed), y, x)
         if metres <= within_m and (nearest is None or metres < nearest[0]):
-            nearest = (metres, row)
-    return _region(nearest[1]) if nearest else None
+            nearest = (metres, values)
+    return _of(nearest[1]) if nearest else None
 
 
 async def require_at(session: AsyncSession, lat: float, lng: float, *, field: str) -> Region:
@@ -100,24 +111,31 @@ async def add(session: AsyncSession, rows: Sequence[dict[str, str | int | bytes 
     await session.execute(insert(RegionRow), rows)
 
 
-def _bounds(south: int, north: int, west: int, east: int) -> ColumnElement[bool]:
-    return (
-        (RegionRow.min_lat <= north)
-        & (RegionRow.max_lat >= south)
-        & (RegionRow.min_lng <= east)
-        & (RegionRow.max_lng >= west)
-    )
-
-
-async def _shapes(session: AsyncSession, bounds: ColumnElement[bool]) -> Sequence[_Row]:
+def _shapes(_dialect: str, prefix: str) -> Any:
     """The few districts whose bounds come into question, with their shapes.
 
     The inner query is answered by the index alone; asked in one piece, SQLite walks half the table (60 times slower).
     """
-    candidates = select(RegionRow.code).where(bounds)
+    south, north, west, east = (
+        bindparam(f"{prefix}{side}", type_=Integer(), required=True) for side in ("south", "north", "west", "east")
+    )
+    candidates = select(RegionRow.code).where(
+        RegionRow.min_lat <= north,
+        RegionRow.max_lat >= south,
+        RegionRow.min_lng <= east,
+        RegionRow.max_lng >= west,
+    )
     query = select(*_REGION, RegionRow.shape).where(RegionRow.code.in_(candidates), RegionRow.shape.is_not(None))
-    return (await session.execute(query.order_by(RegionRow.code))).all()
+    return query.order_by(RegionRow.code)
+
+
+_SHAPES: Final = Prepared(_shapes)
 
 
 def _region(row: _Row) -> Region:
-    return Region(row.code, row.name, row.level, row.parent, row.path, row.inner_lat, row.inner_lng, row.is_district)
+    return _of(tuple(row))
+
+
+def _of(values: Sequence[Any]) -> Region:
+    code, name, level, parent, path, inner_lat, inner_lng, is_district = values
+    return Region(code, name, level, parent, path, inner_lat, inner_lng, bool(is_district))

@@ -103,7 +103,7 @@ def page(
             here=_here(request),
             nonce=nonce,
             hidden=hidden,
-            test_mode=_test_mode(request),
+            pretended=_pretended(request),
             said=say(said, spoken) if said else None,
             said_wrong=wrong,
         )
@@ -125,10 +125,10 @@ def _here(request: Request) -> str:
     return f"{request.url.path}?{query}" if query and request.method == "GET" else request.url.path
 
 
-def _test_mode(request: Request) -> bool:
-    """Whether anything is only pretended here. A request that was turned away at the outer ring knows no services."""
+def _pretended(request: Request) -> list[str]:
+    """Which providers are only pretended here. A request that was turned away at the outer ring knows no services."""
     services = getattr(request.state, "services", None)
-    return services is not None and any(getattr(services.settings, maker) == "fake" for maker in MAKERS)
+    return [] if services is None else [maker for maker in MAKERS if getattr(services.settings, maker) == "fake"]
 
 
 def _said(request: Request) -> tuple[str | None, bool]:

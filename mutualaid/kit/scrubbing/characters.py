@@ -10,6 +10,7 @@ Refused = Literal["bidi_control", "zero_width", "control_character", "not_a_char
 _BIDI: Final = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _JOINER: Final = "\u200d"
 _JOINER_OF_WORDS: Final = "\u034f"  # without ink like the format characters, but counted as a mark
+_WITHOUT_INK: Final = INVISIBLE_LETTERS | {_JOINER_OF_WORDS}
 _BLACK_FLAG: Final = "\U0001f3f4"
 _LONGEST_FLAG: Final = 7  # the flag, up to five letters, the closing tag
 _SKIN_TONES: Final = "\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff"
@@ -21,6 +22,8 @@ def refused_characters(text: str) -> list[Refused]:
 
     Allowed: line breaks (\\n, and \\r\\n as forms send it), joiners and tags inside emoji, variation selectors.
     """
+    if text.isprintable() and _WITHOUT_INK.isdisjoint(text):  # no category below is ever printable
+        return []
     reasons: dict[Refused, None] = {}
     for at, character in enumerate(text):
         if (reason := _reason(text, at, character)) is not None:

@@ -4,7 +4,7 @@
 """
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Literal, NamedTuple
@@ -40,8 +40,8 @@ class Folded:
     """Folded text; its character i came from original[starts[i]:ends[i]], dropped marks behind it included."""
 
     text: str
-    starts: list[int]
-    ends: list[int]
+    starts: Sequence[int]
+    ends: Sequence[int]
 
 
 # Letters without ink: Hangul fillers; the other invisible characters are known by their category.
@@ -59,6 +59,10 @@ _SPELLED_LETTERS: Final = ("NEGATIVE CIRCLED LATIN ", "NEGATIVE SQUARED LATIN ",
 
 def fold(text: str) -> Folded:
     """Plain lower-case text. Never raises, whatever the characters; linear in the length."""
+    if TOKEN not in text:
+        plain_ones = [*map(_plain, text)]
+        if all(len(plain) == 1 for plain in plain_ones):
+            return Folded("".join(plain_ones), range(len(text)), range(1, len(text) + 1))
     folded: list[str] = []
     starts: list[int] = []
     ends: list[int] = []
@@ -154,6 +158,12 @@ def _spoken(character: str) -> str:
         return _SPOKEN[character]
     value = unicodedata.numeric(character, -1.0) if unicodedata.category(character) == "Lo" else -1.0
     return str(int(value)) if value in range(10) else character
+
+
+@lru_cache(maxsize=8192)
+def may_be_digit(character: str) -> bool:
+    """Whether any reading of a folded text has a digit where this character stands."""
+    return character.isdigit() or character in BORROWED or _spoken(character).isdigit()
 
 
 @lru_cache(maxsize=8192)

@@ -10,10 +10,11 @@ from itertools import pairwise
 from operator import itemgetter
 from typing import Final
 
-from mutualaid.kit.scrubbing.fold import BORROWED, Kind, Reading, Span, readings
+from mutualaid.kit.scrubbing.fold import BORROWED, Kind, Reading, Span, may_be_digit, readings
 
 _GAP: Final = " {0,5}"  # between the digits of a disguised number
 _NARROW: Final = " {0,2}"
+_FEWEST: Final = 5  # digits of the shortest number that is looked for, a QQ number
 _MORE: Final = rf"(?:{_GAP}\d)"
 
 _MOBILE: Final = rf"(?:(?:0{_GAP}0{_GAP})?8{_GAP}6{_GAP}|0{_GAP})?1{_GAP}[3-9]{_MORE}{{9}}(?!\d)"
@@ -72,6 +73,8 @@ _DECIMAL: Final = re.compile(r"0\.\d{1,3}(?![\d.])")
 
 def find(folded: str) -> Iterator[Span]:
     """Every number that must not stay, in any reading of the text."""
+    if sum(map(may_be_digit, folded)) < _FEWEST:
+        return
     innocent = _innocent(folded)
     for reading in readings(folded):
         for span in _in_reading(folded, reading):

@@ -61,7 +61,6 @@ _SHAPES: Final[tuple[tuple[Kind, str], ...]] = (
         rf"(?<![a-z0-9._%+-])[a-z0-9._%+-]++ at (?:[a-z0-9-]{{1,63}}+{_DOT}){{1,4}}(?:com|cn|net|org)(?![a-z0-9-])",
     ),
     ("link", r"(?<![a-z0-9])[a-z][a-z0-9+.-]{1,15}://[!-~]*+"),
-    ("link", r"小程序://[^\s,。;]{1,60}"),
     ("link", rf"(?<![a-z0-9-])www{_DOT}[a-z0-9-]{{1,63}}+(?:{_DOT}[a-z0-9-]{{1,63}}+){{0,4}}{_TAIL}"),
     ("link", rf"(?<![a-z0-9-])(?=[\d-]*+[a-z])(?:[a-z0-9-]{{1,63}}+{_DOT}){{1,4}}{_TLD}{_TAIL}"),
     ("link", rf"(?<![a-z0-9-])[a-z0-9-]{{2,63}}+\s?[.。]\s?(?:com|cn)(?![a-z0-9-]){_TAIL}"),
@@ -86,11 +85,14 @@ _SHAPES: Final[tuple[tuple[Kind, str], ...]] = (
     ),
     ("price", rf"{_AMOUNT}\s?[块r](?![a-z])(?=\s?(?:{_UNIT}|/))"),
     ("price", r"(?<![\d.a-z])\d{2,5}r(?=[^\w]|$)"),
+    ("price", r"(?:售价|单价|价格|价钱|原价|现价|收费|卖价)(?:是|为|[:\s]){0,3}+\d++(?:\.\d++)?[块元]?"),
+)
+_IN_WORDS: Final[tuple[tuple[Kind, str], ...]] = (  # these alone can stand where there is no letter a to z and no digit
+    ("link", r"小程序://[^\s,。;]{1,60}"),
     (
         "price",
         rf"(?<![{_NUMERALS}])[{_NUMERALS}]++(?:元(?=钱|[^\w]|$|{_UNIT})|块钱|毛钱|块(?={_UNIT}))",
     ),
-    ("price", r"(?:售价|单价|价格|价钱|原价|现价|收费|卖价)(?:是|为|[:\s]){0,3}+\d++(?:\.\d++)?[块元]?"),
     ("pay_first", r"先(?:付|转|打|给|交|汇|收)(?:款|钱|账|帐|定金|订金|押金|运费|红包)|先付(?!出)|先款后货|款到发货"),
     (
         "pay_first",
@@ -99,6 +101,8 @@ _SHAPES: Final[tuple[tuple[Kind, str], ...]] = (
     ),
 )
 _PATTERNS: Final = tuple((kind, re.compile(shape)) for kind, shape in _SHAPES)
+_SPOKEN: Final = tuple((kind, re.compile(shape)) for kind, shape in _IN_WORDS)
+_WRITTEN: Final = re.compile(r"[a-z\d_-]")  # no other finding is without one of these
 _CHAT_IDS: Final[tuple[re.Pattern[str], ...]] = (
     re.compile(rf"{_STRONG}{_BETWEEN}({_ID}|{_ID_SPREAD}|\d{{5,}}+)"),
     re.compile(rf"{_WEAK}(?:{_SAYS_ID}({_ID})|[^\w\s]?\s{{0,3}}({_ID_WITH_DIGIT}))"),
@@ -109,11 +113,11 @@ _DOUBTFUL: Final = re.compile(rf"(?:威信|卫星|围信){_PLACES}")
 
 def find(folded: str) -> Iterator[Span]:
     """Every word-led finding; of a chat id only the id, so that a reader still sees what kind of thing was hidden."""
-    for kind, pattern in _PATTERNS:
+    for kind, pattern in (*_SPOKEN, *_PATTERNS) if _WRITTEN.search(folded) else _SPOKEN:
         for found in pattern.finditer(folded):
             yield Span(*found.span(found.lastindex or 0), kind)
     for text in {folded, spoken_digits(folded)}:
-        for pattern in _CHAT_IDS:
+        for pattern in _CHAT_IDS if _WRITTEN.search(text) else ():
             for found in pattern.finditer(text):
                 yield Span(*found.span(found.lastindex or 0), "wechat")
 

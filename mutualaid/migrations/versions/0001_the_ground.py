@@ -104,6 +104,7 @@ def upgrade() -> None:
         sa.Column("x", sa.String(), nullable=False),
         sa.Column("a", sa.LargeBinary(), nullable=False),
         sa.Column("b", sa.LargeBinary(), nullable=False),
+        sa.Column("extension", sa.String(), nullable=False),
         sa.Column("expires_at", Instant(), nullable=False),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_fake_bindings")),
     )
@@ -191,6 +192,16 @@ def upgrade() -> None:
         batch_op.create_index("uq_notices_once", ["member_id", "kind", "subject_id", "occasion"], unique=True)
 
     op.create_table(
+        "once_marks",
+        sa.Column("scope", sa.String(), nullable=False),
+        sa.Column("mark", sa.String(), nullable=False),
+        sa.Column("until", Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("scope", "mark", name=op.f("pk_once_marks")),
+    )
+    with op.batch_alter_table("once_marks", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_once_marks_until"), ["until"], unique=False)
+
+    op.create_table(
         "plaza_cells",
         sa.Column("topic", sa.String(length=64), nullable=False),
         sa.Column("kind", sa.String(length=5), nullable=False),
@@ -264,12 +275,20 @@ def upgrade() -> None:
         "pool_numbers",
         sa.Column("x", sa.String(length=16), nullable=False),
         sa.Column("offered", sa.Boolean(), nullable=False),
+        sa.Column("city", sa.String(length=6), nullable=True),
         sa.Column("used_at", Instant(), nullable=False),
         sa.PrimaryKeyConstraint("x", name=op.f("pk_pool_numbers")),
     )
     with op.batch_alter_table("pool_numbers", schema=None) as batch_op:
         batch_op.create_index("ix_pool_numbers_rested", ["offered", "used_at"], unique=False)
 
+    op.create_table(
+        "post_words",
+        sa.Column("word", sa.String(length=65), nullable=False),
+        sa.Column("post_id", sa.String(length=32), nullable=False),
+        sa.PrimaryKeyConstraint("word", "post_id", name=op.f("pk_post_words")),
+        sqlite_with_rowid=False,
+    )
     op.create_table(
         "region_sources",
         sa.Column("version", sa.String(), nullable=False),
@@ -314,6 +333,20 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_rulings_member_id"), ["member_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_rulings_moderator_id"), ["moderator_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_rulings_post_id"), ["post_id"], unique=False)
+
+    op.create_table(
+        "vendor_bindings",
+        sa.Column("maker", sa.String(), nullable=False),
+        sa.Column("key", sa.String(), nullable=False),
+        sa.Column("x", sa.String(), nullable=False),
+        sa.Column("extension", sa.String(), nullable=False),
+        sa.Column("ref", sa.String(), nullable=True),
+        sa.Column("asked_at", Instant(), nullable=False),
+        sa.Column("expires_at", Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("maker", "key", name=op.f("pk_vendor_bindings")),
+    )
+    with op.batch_alter_table("vendor_bindings", schema=None) as batch_op:
+        batch_op.create_index("ix_vendor_bindings_x", ["maker", "x"], unique=False)
 
     op.create_table(
         "anchors",
@@ -472,6 +505,7 @@ def upgrade() -> None:
         sa.Column("wants_call", sa.Boolean(), nullable=False),
         sa.Column("state", sa.String(length=8), nullable=False),
         sa.Column("x", sa.String(length=16), nullable=True),
+        sa.Column("extension", sa.String(length=4), nullable=True),
         sa.Column("fence", sa.Integer(), nullable=False),
         sa.Column("asked_at", Instant(), nullable=False),
         sa.Column("granted_at", Instant(), nullable=True),
@@ -492,6 +526,13 @@ def upgrade() -> None:
     with op.batch_alter_table("leases", schema=None) as batch_op:
         batch_op.create_index("ix_leases_asker", ["asker_id", "asked_at"], unique=False)
         batch_op.create_index(
+            "ix_leases_bound",
+            ["x"],
+            unique=False,
+            sqlite_where=sa.text("binding_key IS NOT NULL AND unbound_at IS NULL"),
+            postgresql_where=sa.text("binding_key IS NOT NULL AND unbound_at IS NULL"),
+        )
+        batch_op.create_index(
             "ix_leases_live",
             ["expires_at"],
             unique=False,
@@ -501,7 +542,6 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_leases_other_post_id"), ["other_post_id"], unique=False)
         batch_op.create_index("ix_leases_owner", ["owner_id", "asked_at"], unique=False)
         batch_op.create_index("ix_leases_post", ["post_id", "state"], unique=False)
-        batch_op.create_index("ix_leases_x", ["x"], unique=False)
         batch_op.create_index(
             "uq_leases_live_match",
             ["match_id"],
@@ -522,6 +562,7 @@ def upgrade() -> None:
         sa.Column("need_accepted", sa.Boolean(), nullable=False),
         sa.Column("offer_accepted", sa.Boolean(), nullable=False),
         sa.Column("pledged", sa.Boolean(), nullable=False),
+        sa.Column("reserved", sa.Boolean(), nullable=False),
         sa.Column("proposed_at", Instant(), nullable=False),
         sa.Column("expires_at", Instant(), nullable=False),
         sa.Column("agreed_at", Instant(), nullable=True),
@@ -530,6 +571,8 @@ def upgrade() -> None:
         sa.Column("because", sa.String(length=12), nullable=True),
         sa.Column("answered", sa.Boolean(), nullable=False),
         sa.Column("disputed", sa.Boolean(), nullable=False),
+        sa.Column("objection", sa.String(length=12), nullable=True),
+        sa.Column("settled_at", Instant(), nullable=True),
         sa.ForeignKeyConstraint(
             ["need_post_id"], ["posts.id"], name=op.f("fk_matches_need_post_id"), ondelete="CASCADE"
         ),
@@ -560,11 +603,13 @@ def upgrade() -> None:
         sa.Column("quantity", sa.Integer(), nullable=False),
         sa.Column("remaining", sa.Integer(), nullable=False),
         sa.Column("held", sa.Integer(), nullable=False),
+        sa.Column("proposed", sa.Integer(), nullable=False),
         sa.Column("expires_on", sa.Date(), nullable=True),
         sa.Column("sealed", sa.Boolean(), nullable=False),
         sa.Column("substitutes", sa.Boolean(), nullable=False),
         sa.CheckConstraint(
-            "0 <= held AND held <= remaining AND remaining <= quantity", name=op.f("ck_post_lines_amounts")
+            "0 <= held AND 0 <= proposed AND held + proposed <= remaining AND remaining <= quantity",
+            name=op.f("ck_post_lines_amounts"),
         ),
         sa.ForeignKeyConstraint(["post_id"], ["posts.id"], name=op.f("fk_post_lines_post_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_post_lines")),
@@ -592,17 +637,6 @@ def upgrade() -> None:
         batch_op.create_index("uq_post_reports_once", ["post_id", "reporter_id"], unique=True)
 
     op.create_table(
-        "post_words",
-        sa.Column("word", sa.String(length=40), nullable=False),
-        sa.Column("post_id", sa.String(length=32), nullable=False),
-        sa.ForeignKeyConstraint(["post_id"], ["posts.id"], name=op.f("fk_post_words_post_id"), ondelete="CASCADE"),
-        sa.PrimaryKeyConstraint("word", "post_id", name=op.f("pk_post_words")),
-        sqlite_with_rowid=False,
-    )
-    with op.batch_alter_table("post_words", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_post_words_post_id"), ["post_id"], unique=False)
-
-    op.create_table(
         "calls",
         sa.Column("id", sa.String(length=32), nullable=False),
         sa.Column("maker", sa.String(length=16), nullable=False),
@@ -614,12 +648,17 @@ def upgrade() -> None:
         sa.Column("outcome", sa.String(length=9), nullable=True),
         sa.Column("seconds", sa.Integer(), nullable=False),
         sa.Column("at", Instant(), nullable=False),
-        sa.Column("told_at", Instant(), nullable=True),
+        sa.Column("cause", sa.String(length=14), nullable=True),
+        sa.Column("set_up_at", Instant(), nullable=True),
+        sa.Column("rang_at", Instant(), nullable=True),
+        sa.Column("answered_at", Instant(), nullable=True),
+        sa.Column("ended_at", Instant(), nullable=True),
         sa.ForeignKeyConstraint(["lease_id"], ["leases.id"], name=op.f("fk_calls_lease_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_calls")),
     )
     with op.batch_alter_table("calls", schema=None) as batch_op:
         batch_op.create_index("ix_calls_at", ["at"], unique=False)
+        batch_op.create_index("ix_calls_caller", ["caller_key", "at"], unique=False)
         batch_op.create_index("ix_calls_lease", ["lease_id", "at"], unique=False)
         batch_op.create_index("uq_calls_call", ["maker", "call_id"], unique=True)
 
@@ -649,6 +688,7 @@ def upgrade() -> None:
         sa.Column("item", sa.String(length=64), nullable=False),
         sa.Column("quantity", sa.Integer(), nullable=False),
         sa.Column("completed", sa.Integer(), nullable=False),
+        sa.Column("objected", sa.Integer(), nullable=True),
         sa.CheckConstraint(
             "0 < quantity AND 0 <= completed AND completed <= quantity", name=op.f("ck_match_lines_amounts")
         ),
@@ -685,16 +725,24 @@ def upgrade() -> None:
     op.create_table(
         "seats",
         sa.Column("x", sa.String(length=16), nullable=False),
+        sa.Column("extension", sa.String(length=4), nullable=False),
         sa.Column("person_key", sa.LargeBinary(), nullable=False),
         sa.Column("lease_id", sa.String(length=32), nullable=False),
         sa.Column("role", sa.String(length=1), nullable=False),
         sa.Column("until", Instant(), nullable=False),
         sa.ForeignKeyConstraint(["lease_id"], ["leases.id"], name=op.f("fk_seats_lease_id"), ondelete="CASCADE"),
-        sa.PrimaryKeyConstraint("x", "person_key", name=op.f("pk_seats")),
+        sa.PrimaryKeyConstraint("x", "extension", "person_key", name=op.f("pk_seats")),
     )
     with op.batch_alter_table("seats", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_seats_lease_id"), ["lease_id"], unique=False)
         batch_op.create_index("ix_seats_person", ["person_key", "until"], unique=False)
+        batch_op.create_index(
+            "uq_seats_extension",
+            ["x", "extension", "role"],
+            unique=True,
+            sqlite_where=sa.text("extension <> ''"),
+            postgresql_where=sa.text("extension <> ''"),
+        )
 
     # ### end Alembic commands ###
     for statement in plaza_triggers.create(op.get_context().dialect.name):
@@ -706,6 +754,9 @@ def downgrade() -> None:
         op.execute(statement)
     # ### commands auto generated by Alembic - please adjust! ###
     with op.batch_alter_table("seats", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_seats_extension", sqlite_where=sa.text("extension <> ''"), postgresql_where=sa.text("extension <> ''")
+        )
         batch_op.drop_index("ix_seats_person")
         batch_op.drop_index(batch_op.f("ix_seats_lease_id"))
 
@@ -728,13 +779,10 @@ def downgrade() -> None:
     with op.batch_alter_table("calls", schema=None) as batch_op:
         batch_op.drop_index("uq_calls_call")
         batch_op.drop_index("ix_calls_lease")
+        batch_op.drop_index("ix_calls_caller")
         batch_op.drop_index("ix_calls_at")
 
     op.drop_table("calls")
-    with op.batch_alter_table("post_words", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_post_words_post_id"))
-
-    op.drop_table("post_words")
     with op.batch_alter_table("post_reports", schema=None) as batch_op:
         batch_op.drop_index("uq_post_reports_once")
         batch_op.drop_index(batch_op.f("ix_post_reports_reporter_id"))
@@ -763,7 +811,6 @@ def downgrade() -> None:
             sqlite_where=sa.text("match_id IS NOT NULL AND state IN ('asked', 'granted')"),
             postgresql_where=sa.text("match_id IS NOT NULL AND state IN ('asked', 'granted')"),
         )
-        batch_op.drop_index("ix_leases_x")
         batch_op.drop_index("ix_leases_post")
         batch_op.drop_index("ix_leases_owner")
         batch_op.drop_index(batch_op.f("ix_leases_other_post_id"))
@@ -771,6 +818,11 @@ def downgrade() -> None:
             "ix_leases_live",
             sqlite_where=sa.text("state IN ('asked', 'granted')"),
             postgresql_where=sa.text("state IN ('asked', 'granted')"),
+        )
+        batch_op.drop_index(
+            "ix_leases_bound",
+            sqlite_where=sa.text("binding_key IS NOT NULL AND unbound_at IS NULL"),
+            postgresql_where=sa.text("binding_key IS NOT NULL AND unbound_at IS NULL"),
         )
         batch_op.drop_index("ix_leases_asker")
 
@@ -819,6 +871,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_anchors_member_id"))
 
     op.drop_table("anchors")
+    with op.batch_alter_table("vendor_bindings", schema=None) as batch_op:
+        batch_op.drop_index("ix_vendor_bindings_x")
+
+    op.drop_table("vendor_bindings")
     with op.batch_alter_table("rulings", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_rulings_post_id"))
         batch_op.drop_index(batch_op.f("ix_rulings_moderator_id"))
@@ -831,6 +887,7 @@ def downgrade() -> None:
 
     op.drop_table("regions")
     op.drop_table("region_sources")
+    op.drop_table("post_words")
     with op.batch_alter_table("pool_numbers", schema=None) as batch_op:
         batch_op.drop_index("ix_pool_numbers_rested")
 
@@ -852,6 +909,10 @@ def downgrade() -> None:
         batch_op.drop_index("ix_plaza_cells_spot", postgresql_using="gist")
 
     op.drop_table("plaza_cells")
+    with op.batch_alter_table("once_marks", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_once_marks_until"))
+
+    op.drop_table("once_marks")
     with op.batch_alter_table("notices", schema=None) as batch_op:
         batch_op.drop_index("uq_notices_once")
         batch_op.drop_index("ix_notices_inbox")
