@@ -1,7 +1,6 @@
 """publish, amend, confirm, resolve, withdraw, expire, report: each one transaction's deed with its audit and job rows."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select
@@ -11,23 +10,18 @@ from mutualaid.catalogue.snapshot import Catalogue
 from mutualaid.kit import audit, outbox, scrubbing, sealing
 from mutualaid.kit.database import new_id
 from mutualaid.kit.errors import FieldError, Invalid
+from mutualaid.kit.plain import plain_of
 from mutualaid.kit.sealing import DataKey
 from mutualaid.kit.texts import N_
+from mutualaid.members import footing
 from mutualaid.members.records import Principal
-from mutualaid.posts import rules, store, word_store
-from mutualaid.posts.drafts import LineAmendment, LineDraft, PostAmendment, PostDraft, ReportDraft, WindowDraft
-from mutualaid.posts.errors import AgeNotAllowed, AlreadyReported, OwnPost
-from mutualaid.posts.needs import consents_for, consents_for_change, still_may
-from mutualaid.posts.records import HiddenBy, Post, PostLine, PostWord, Report
+from mutualaid.posts import publishing, rules, store, word_store
+from mutualaid.posts.drafts import LineAmendment, PostAmendment, PostDraft, ReportDraft
+from mutualaid.posts.errors import AlreadyReported, OwnPost
+from mutualaid.posts.needs import consents_for_change, still_may
+from mutualaid.posts.publishing import Shown, under_review
+from mutualaid.posts.records import HiddenBy, Post, Report
 from mutualaid.posts.rules import Outcome
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """Where a post stands for its readers: the cell, and the district of the cell's centre."""
-
-    cell: str
-    region: str
 
 
 async def publish(
@@ -40,88 +34,21 @@ async def publish(
     catalogue: Catalogue,
     now: datetime,
 ) -> Post:
-    """A new post, open, or hidden until a moderator has looked: a second urgent one in seven days, or a doubtful note.
-
-    404, 403 `suspended`, 428 `consent_needed` where that came about since the door was passed.
-    """
-    await still_may(session, author.id, consents_for(draft, catalogue))  # locks the author
-    items = [catalogue.get(line.item) for line in draft.lines]
-    if draft.kind == "offer" and author.age_band == "14_17" and any(item and item.is_medicine for item in items):
-        raise AgeNotAllowed
-    cleaned = scrubbing.scrub(draft.note)
-    post = Post(
-        id=new_id(),
-        author_id=author.id,
-        kind=draft.kind,
-        state="open",
-        hidden_by=None,
-        hidden_at=None,
-        cell=where.cell,
-        region=where.region,
-        urgency=draft.urgency,
-        reach_km=draft.reach_km,
-        handover=list(dict.fromkeys(draft.handover)),
-        contact=draft.contact or rules.default_contact(draft.kind),
-        for_other=draft.for_other,
-        beneficiary_age_band=draft.beneficiary_age_band,
-        keeps_enough=draft.keeps_enough,
-        available=_stored(draft.available),
-        note=cleaned.text,
-        scrubbed=cleaned.text != draft.note,
-        note_approved=False,
-        created_at=now,
-        confirmed_at=now,
-        until=draft.until or now + rules.STAYS,
-        ended_at=None,
-        outcome=None,
-        lines=[_line(n, line) for n, line in enumerate(draft.lines)],
+    """`publishing.publish` within a session. 404 where the author is no longer here."""
+    plain = await plain_of(session)
+    published = await publishing.publish(
+        plain,
+        draft,
+        author=author,
+        member=await footing.of(plain, author.id),
+        where=where,
+        cleaned=scrubbing.scrub(draft.note),
+        doubtful=doubtful,
+        catalogue=catalogue,
+        now=now,
     )
-    why = await _review(session, author.id, urgent=draft.urgency == "urgent", doubtful=doubtful, now=now)
-    session.add(post)
-    await session.flush()
-    await word_store.write(session, post, catalogue)
-    audit.note(session, actor=author.id, deed="post.published", subject=post.id, now=now, facts={"kind": post.kind})
-    if why:
-        await hide(session, post, by=why, actor=None, now=now)
-    else:
-        await look_again(session, post.id, now=now)
-    await _plan_expiry(session, post, now=now)
-    return post
-
-
-def _line(position: int, line: LineDraft) -> PostLine:
-    return PostLine(
-        id=new_id(),
-        position=position,
-        item=line.item,
-        quantity=line.quantity,
-        remaining=line.quantity,
-        held=0,
-        expires_on=line.expires_on,
-        sealed=line.sealed is True,
-        substitutes=line.substitutes,
-    )
-
-
-async def _review(
-    session: AsyncSession, author_id: str, *, urgent: bool, doubtful: bool, now: datetime
-) -> HiddenBy | None:
-    """Why a moderator looks first. The author is locked by the caller."""
-    if urgent and await store.urgent_since(session, author_id, now):
-        return "urgent_review"
-    return "note_review" if doubtful else None
-
-
-async def _plan_expiry(session: AsyncSession, post: Post, *, now: datetime) -> None:
-    due, warned = post.until, post.until - rules.EXPIRY_WARNED
-    await outbox.enqueue(session, "post.due", {"post": post.id}, at=due, key=f"post.due:{post.id}:{due.isoformat()}")
-    if warned > now:  # nobody is warned of what they have just chosen
-        key = f"post.expiring:{post.id}:{due.isoformat()}"
-        await outbox.enqueue(session, "post.expiring", {"post": post.id}, at=warned, key=key)
-
-
-def _stored(windows: Sequence[WindowDraft]) -> list[list[str]]:
-    return [[w.from_.isoformat(), w.to.isoformat()] for w in windows]
+    await plain.put(*published.puts)
+    return await session.get_one(Post, published.post["id"])
 
 
 async def amend(
@@ -148,21 +75,25 @@ async def amend(
         cleaned = scrubbing.scrub(change.note)
         if cleaned.text != post.note:
             review = "note_review" if doubtful or post.note_approved else None
+            items = [line.item for line in post.lines]
+            await word_store.forget(session, post.id, post.note, items)
             post.note, post.scrubbed, post.note_approved = cleaned.text, cleaned.text != change.note, False
-            await word_store.write(session, post, catalogue, anew=True)
+            await word_store.write(session, post)
     if change.urgency == "urgent" and post.urgency != "urgent":
-        review = await _review(session, by.id, urgent=True, doubtful=False, now=now) or review
+        plain = await plain_of(session)
+        review = await under_review(plain, by.id, urgent=True, doubtful=False, now=now) or review
     for name in ("urgency", "reach_km", "contact", "until"):
         if (value := getattr(change, name)) is not None:
             setattr(post, name, value)
     if change.handover is not None:
         post.handover = list(dict.fromkeys(change.handover))
     if change.available is not None:
-        post.available = _stored(change.available)
+        post.available = publishing.stored(change.available)
     fields = ",".join(sorted(change.model_fields_set))
     audit.note(session, actor=by.id, deed="post.amended", subject=post.id, now=now, facts={"fields": fields})
     if change.until is not None:
-        await _plan_expiry(session, post, now=now)
+        for row in publishing.expiry(post.id, post.until, now=now):
+            await outbox.write(session, row)
     if review and post.state == "open":
         await hide(session, post, by=review, actor=None, now=now)
     else:
@@ -171,13 +102,8 @@ async def amend(
 
 
 async def look_again(session: AsyncSession, post_id: str, *, now: datetime) -> None:
-    """`post.changed`: it is there, or more of it is free, or it asks for something else: look for counterparts.
-
-    However often that happens meanwhile, it is one look, and one more if it happens during the look.
-    """
-    key = f"post.changed:{post_id}"
-    told = {"post": post_id}
-    await outbox.enqueue(session, "post.changed", told, at=now, key=key, lane=outbox.SEEKING, again=True)
+    """Look for counterparts; see `publishing.look`."""
+    await outbox.write(session, publishing.look(post_id, now=now), again=True)
 
 
 def _line_errors(post: Post, changes: Sequence[LineAmendment], catalogue: Catalogue) -> Iterator[FieldError]:
@@ -254,7 +180,7 @@ async def close(session: AsyncSession, post: Post, *, actor: str, now: datetime,
 async def _ended(
     session: AsyncSession, post: Post, deed: str, *, actor: str | None, now: datetime, facts: audit.Facts | None = None
 ) -> None:
-    await word_store.forget(session, PostWord.post_id == post.id)
+    await word_store.forget(session, post.id, post.note, [line.item for line in post.lines])
     audit.note(session, actor=actor, deed=deed, subject=post.id, now=now, facts=facts)
     await outbox.enqueue(session, "post.ended", {"post": post.id, "by": actor or ""}, at=now)
 

@@ -1,5 +1,7 @@
 """The API's doors to posts and the plaza: read, open, act, answer."""
 
+from collections.abc import Sequence
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -7,17 +9,19 @@ from mutualaid.catalogue import snapshot
 from mutualaid.catalogue.snapshot import Catalogue
 from mutualaid.kit import clock
 from mutualaid.kit.coordinates import Crs
-from mutualaid.kit.doors import Deed, answer, deed, language, query, read
+from mutualaid.kit.doors import Deed, answer, at_once, data_key, deed, language, query, read
 from mutualaid.kit.endpoints import Endpoint
 from mutualaid.kit.errors import NotFound, ProviderUnavailable
-from mutualaid.members import consents
+from mutualaid.kit.plain import Plain
+from mutualaid.kit.prepared import Put
 from mutualaid.members.errors import ConsentNeeded, RealNameNeeded, Suspended
 from mutualaid.members.policies import PUBLIC, SIGNED_IN, VERIFIED, may_act
-from mutualaid.posts import actions, at_hand, cards, mapping, placing, reading, wire
+from mutualaid.posts import actions, at_hand, cards, mapping, reading, shelf, wire
 from mutualaid.posts.checking import Checker
-from mutualaid.posts.drafts import PostAmendment, PostDraft, ReportDraft, ResolveDraft
-from mutualaid.posts.errors import AgeNotAllowed, AlreadyReported, OwnPost, PostNotOpen, QuantityHeld
-from mutualaid.posts.needs import consents_for, consents_for_change, doubtful
+from mutualaid.posts.drafts import PostDraft, ReportDraft, ResolveDraft
+from mutualaid.posts.errors import AgeNotAllowed, AlreadyReported, OwnPost, PostNotOpen
+from mutualaid.posts.orders import FromTables
+from mutualaid.posts.posting import Ready
 from mutualaid.posts.records import Post
 from mutualaid.posts.wire import CrsQuery, MapCells, MapQuery, OwnQuery, PlazaQuery, PostList, PostView, Reported, Stats
 from mutualaid.services import of
@@ -25,28 +29,25 @@ from mutualaid.services import of
 
 async def create(request: Request) -> Response:
     """Publish a need or an offer."""
-    services, author, now = of(request), request.user, clock.now()
-    checker = await Checker.at_door(services, language(request))
+    author, now = request.user, clock.now()
+    checker = await Checker.at_door(of(request), language(request))
     draft = await read(request, PostDraft, check=checker.draft)
-    assert checker.placed is not None
-    await consents.require(services.database, author.id, consents_for(draft, checker.catalogue))
-    may_act(author)
-    unsure = await doubtful(services, draft.note)
-    key = await services.keys.get(author.id)
-    async with deed(request) as d:
-        crowd_k = services.settings.crowd_k
-        where = await placing.show(d.session, checker.placed, member_id=author.id, key=key, crowd_k=crowd_k, now=now)
-        catalogue = checker.catalogue
-        post = await actions.publish(
-            d.session, draft, author=author, where=where, doubtful=unsure, catalogue=catalogue, now=now
-        )
-        return await _answer(request, d, post, catalogue, 201)
+    ready = await Ready.of(checker, draft, author=author, key=await data_key(request), now=now)
+
+    async def work(plain: Plain) -> tuple[bytes, Sequence[Put]]:
+        card, puts = await ready.publish(plain)
+        begun = shelf.encoded(card, checker.catalogue, language=checker.language, crs="wgs84", reader=author.id)
+        return shelf.with_distance(begun, None), puts
+
+    return await at_once(request, work, 201)
 
 
-async def _answer(request: Request, d: Deed, post: Post, catalogue: Catalogue, status: int = 200) -> Response:
+async def answer_own(request: Request, d: Deed, post: Post, catalogue: Catalogue, status: int = 200) -> Response:
     """One's own post as it stands now, to be sent after the commit."""
     await d.session.flush()
     by_id = await cards.cards_of(d.session, [post.id])
+    if post.id not in by_id:
+        raise NotFound
     view = wire.post_view(by_id[post.id], catalogue, language=language(request), reader=request.user.id)
     return await d.answer(view, status)
 
@@ -55,9 +56,12 @@ async def list_plaza(request: Request) -> Response:
     """The plaza: available open posts, nearest, newest or most urgent first."""
     checker = await Checker.at_door(of(request), language(request))
     asked = await query(request, PlazaQuery, check=checker.plaza)
-    standing = await at_hand.follower_of(request).caught_up()
-    if standing is not None and at_hand.answers(asked):
-        body = await at_hand.page(request, standing, asked, checker)
+    follower = at_hand.follower_of(request)
+    if orders := at_hand.from_memory(await follower.caught_up(), asked):
+        return Response(await at_hand.page(request, orders, asked, checker), media_type="application/json")
+    if follower.in_step:
+        async with of(request).database.tables() as tables:
+            body = await at_hand.page(request, FromTables(tables), asked, checker)
         return Response(body, media_type="application/json")
     async with of(request).database.reading() as session:
         notes = request.user is not None
@@ -97,33 +101,12 @@ async def show(request: Request) -> Response:
     return answer(wire.post_view(card, catalogue, language=language(request), crs=asked.crs, reader=reader))
 
 
-async def amend(request: Request) -> Response:
-    """Change one's own post."""
-    services = of(request)
-    checker = await Checker.at_door(services, language(request))
-    change = await read(request, PostAmendment, check=checker.amendment)
-    await consents.require(services.database, request.user.id, consents_for_change(change))
-    may_act(request.user)
-    unsure = await doubtful(services, change.note or "")
-    async with deed(request) as d:
-        post = await actions.amend(
-            d.session,
-            request.path_params["id"],
-            change,
-            by=request.user,
-            doubtful=unsure,
-            catalogue=checker.catalogue,
-            now=clock.now(),
-        )
-        return await _answer(request, d, post, checker.catalogue)
-
-
 async def confirm(request: Request) -> Response:
     """Still here."""
     catalogue = await snapshot.current(of(request).database)
     async with deed(request) as d:
         post = await actions.confirm(d.session, request.path_params["id"], by=request.user, now=clock.now())
-        return await _answer(request, d, post, catalogue)
+        return await answer_own(request, d, post, catalogue)
 
 
 async def resolve(request: Request) -> Response:
@@ -134,7 +117,7 @@ async def resolve(request: Request) -> Response:
         post = await actions.resolve(
             d.session, request.path_params["id"], done.outcome, by=request.user, now=clock.now()
         )
-        return await _answer(request, d, post, catalogue)
+        return await answer_own(request, d, post, catalogue)
 
 
 async def withdraw(request: Request) -> Response:
@@ -142,7 +125,7 @@ async def withdraw(request: Request) -> Response:
     catalogue = await snapshot.current(of(request).database)
     async with deed(request) as d:
         post = await actions.withdraw(d.session, request.path_params["id"], by=request.user, now=clock.now())
-        return await _answer(request, d, post, catalogue)
+        return await answer_own(request, d, post, catalogue)
 
 
 async def report(request: Request) -> Response:
@@ -192,6 +175,7 @@ ENDPOINTS = (
         problems=(RealNameNeeded, ConsentNeeded, Suspended, AgeNotAllowed, ProviderUnavailable),
         tag="posts",
         replayable=True,
+        late=True,
         limit="write",
     ),
     Endpoint(
@@ -209,19 +193,6 @@ ENDPOINTS = (
         "GET", "/api/v1/me/posts", list_own, SIGNED_IN, {200: PostList}, "One's own posts", query=OwnQuery, tag="posts"
     ),
     Endpoint("GET", _POST, show, PUBLIC, {200: PostView}, "One post", query=CrsQuery, tag="posts", limit="read"),
-    Endpoint(
-        "PATCH",
-        _POST,
-        amend,
-        SIGNED_IN,
-        {200: PostView},
-        "Change one's own post",
-        body=PostAmendment,
-        problems=(ConsentNeeded, PostNotOpen, QuantityHeld, Suspended, ProviderUnavailable),
-        tag="posts",
-        replayable=True,
-        limit="write",
-    ),
     Endpoint(
         "POST",
         f"{_POST}/confirm",

@@ -10,7 +10,7 @@ from mutualaid.kit import clock
 from mutualaid.posts import reading, shelf
 from mutualaid.posts.checking import Checker
 from mutualaid.posts.index.follower import Follower
-from mutualaid.posts.orders import FromMemory
+from mutualaid.posts.orders import FromMemory, Orders
 from mutualaid.posts.shelf import Variant
 from mutualaid.posts.wire import PlazaQuery
 from mutualaid.services import of
@@ -25,18 +25,16 @@ def follower_of(request: Request) -> Follower:
     return follower
 
 
-def answers(query: PlazaQuery) -> bool:
-    """Whether the index knows what this asks for: it holds no words."""
-    return query.q is None
+def from_memory(standing: "Standing | None", query: PlazaQuery) -> FromMemory | None:
+    """The index, where there is one and it knows what is asked for: it holds no words."""
+    return FromMemory(standing, clock.now()) if standing is not None and query.q is None else None
 
 
-async def page(request: Request, standing: "Standing", asked: PlazaQuery, checker: Checker) -> bytes:
-    """One page as it is sent."""
-    services, catalogue = of(request), checker.catalogue
+async def page(request: Request, orders: Orders, asked: PlazaQuery, checker: Checker) -> bytes:
+    """One page as it is sent. The follower must be in step."""
+    catalogue = checker.catalogue
     reader = request.user.id if request.user else None
-    places = await reading.find(
-        FromMemory(standing, clock.now()), services.ring, asked, catalogue, notes=reader is not None
-    )
+    places = await reading.find(orders, of(request).ring, asked, catalogue, notes=reader is not None)
     variant = (checker.language, asked.crs, reader is not None)
     post_ids = [one.post_id for _, one in places.hits]
     by_id = await cards(follower_of(request), post_ids, catalogue, variant, reader)

@@ -1,18 +1,23 @@
 """Cards: posts with their lines, author and region, read in two statements without the ORM's objects."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any, Literal
 
+import structlog
 from sqlalchemy import ColumnElement, Row, Select, and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from mutualaid.kit import cells
 from mutualaid.kit.clock import sql_now
 from mutualaid.members.records import Member
 from mutualaid.posts.records import HiddenBy, Post, PostLine, State
 from mutualaid.posts.rules import AgeBand, Contact, Handover, Kind, Outcome, Urgency, Window
 from mutualaid.regions.records import RegionRow
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +35,8 @@ class LineCard:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A post with its lines, its author's shown name and its region's, read in two statements."""
+    """A post with its lines, its author's shown name and its region's, read in two statements. `ValueError` where its place
+    is no cell."""
 
     id: str
     author_id: str
@@ -59,6 +65,28 @@ class Card:
     author_name: str
     author_real_name: Literal["none", "checked", "vouched"]
     lines: tuple[LineCard, ...]
+
+    def __post_init__(self) -> None:
+        if not cells.is_cell(self.cell):
+            raise ValueError("no cell")
+
+
+def readable(rows: Iterable[Any], card: Callable[[Any], Card]) -> list[Card]:
+    """The cards of rows that begin with the post's id. One that was written past every door and makes no sense is left out:
+    it stops nobody's list."""
+    found = []
+    for row in rows:
+        try:
+            found.append(card(row))
+        except (TypeError, ValueError):
+            _left_out(row[0])
+    return found
+
+
+@lru_cache(maxsize=1_024)
+def _left_out(_post_id: str) -> None:
+    """Logged once a post, not at every look at it."""
+    log.warning("post_unreadable", count=1)
 
 
 _POST = (
@@ -90,11 +118,16 @@ async def cards_of(session: AsyncSession, post_ids: Sequence[str]) -> dict[str, 
 
 
 async def own(session: AsyncSession, author_id: str, *, after: tuple[datetime, str] | None, limit: int) -> list[Card]:
-    """One's own posts in every state, newest first."""
+    """One's own posts in every state, newest first; fewer than `limit` only where there are no more."""
     query = _cards().where(Post.author_id == author_id).order_by(Post.created_at.desc(), Post.id).limit(limit)
-    if after is not None:
-        query = query.where(_older(*after))
-    return await _with_lines(session, (await session.execute(query)).all())
+    found: list[Card] = []
+    while len(found) < limit:
+        rows = (await session.execute(query if after is None else query.where(_older(*after)))).all()
+        found += await _with_lines(session, rows)
+        if len(rows) < limit:
+            break
+        after = rows[-1].created_at, rows[-1].id
+    return found[:limit]
 
 
 async def visible(session: AsyncSession, post_id: str, *, reader: str | None) -> Card | None:
@@ -113,12 +146,24 @@ async def _with_lines(session: AsyncSession, rows: Sequence[Row[Any]]) -> list[C
         query = query.where(PostLine.post_id.in_(lines)).order_by(PostLine.position)
         for post_id, *values in await session.execute(query):
             lines[post_id].append(LineCard(*values))
-    return [_card(row, tuple(lines[row.id])) for row in rows]
+    return readable(rows, lambda row: _card(row, tuple(lines[row.id])))
+
+
+def of_rows(post: Mapping[str, Any], lines: Iterable[Mapping[str, Any]], **others: str) -> Card:
+    """The card of rows that have just been written. `others`: the names of its author and of its region."""
+    values: dict[str, Any] = {name: post[name] for name in _ITS_OWN} | others
+    line_cards = tuple(LineCard(*(line[name] for name in _OF_LINE)) for line in lines)
+    return Card(**values, windows=_windows(post["available"]), lines=line_cards)
+
+
+_ITS_OWN = tuple(name for name in Card.__dataclass_fields__ if name in Post.__table__.columns)
+_OF_LINE = tuple(LineCard.__dataclass_fields__)
 
 
 def _card(row: Row[Any], lines: tuple[LineCard, ...]) -> Card:
     values = dict(row._mapping)
-    windows = [
-        Window(datetime.fromisoformat(start), datetime.fromisoformat(end)) for start, end in values.pop("available")
-    ]
-    return Card(**values, windows=windows, lines=lines)
+    return Card(windows=_windows(values.pop("available")), lines=lines, **values)
+
+
+def _windows(available: Iterable[Sequence[str]]) -> list[Window]:
+    return [Window(datetime.fromisoformat(start), datetime.fromisoformat(end)) for start, end in available]

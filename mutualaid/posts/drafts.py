@@ -1,6 +1,6 @@
 """What members write: the shapes that come in by JSON or by form. What they mean is checked in `rules`."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, WithJsonSchema, model_validator
 
@@ -14,6 +14,11 @@ Note = Annotated[FreeText, Field(max_length=500)]
 Amount = Annotated[Int, Field(ge=1, le=9999)]
 Reach = Annotated[Int, Field(ge=1, le=50, description="km")]
 Ways = Annotated[list[Handover], Field(min_length=1, max_length=3)]
+
+
+def _listed(*usual: str) -> Any:
+    """What a list is where it is left out; said by a function, since pydantic would copy a list through and through each time."""
+    return Field(default_factory=lambda: list(usual), json_schema_extra={"default": list(usual)})
 
 
 class LineDraft(Draft):
@@ -55,9 +60,9 @@ class PostDraft(Draft):
     address: Annotated[Text, Field(min_length=1, max_length=120)] | None = None
     urgency: Urgency = "normal"
     until: Moment | None = None
-    available: Annotated[list[WindowDraft], Field(max_length=7)] = Field([])
+    available: Annotated[list[WindowDraft], Field(max_length=7)] = _listed()
     reach_km: Reach = 10
-    handover: Ways = Field(["pickup"])
+    handover: Ways = _listed("pickup")
     contact: Contact | None = None
     for_other: bool = False
     beneficiary_age_band: AgeBand | None = None

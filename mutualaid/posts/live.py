@@ -12,7 +12,7 @@ from typing import Final
 import structlog
 
 from mutualaid.catalogue import snapshot
-from mutualaid.kit import cells
+from mutualaid.kit import cells, tasks
 from mutualaid.kit.errors import Overloaded
 from mutualaid.kit.logs import where
 from mutualaid.posts import at_hand, shelf, word_store
@@ -20,6 +20,7 @@ from mutualaid.posts.index.follower import Follower, Told
 from mutualaid.posts.index.rows import Row
 from mutualaid.posts.plaza import Filters
 from mutualaid.posts.shelf import Variant
+from mutualaid.posts.words import Term
 from mutualaid.services import Services
 
 MOST_LISTENERS: Final = 4_000  # in one process
@@ -147,7 +148,7 @@ class Live:
                     )
         return events
 
-    async def _having(self, words: Sequence[str] | None, post_ids: Collection[str]) -> list[str]:
+    async def _having(self, words: Sequence[Term] | None, post_ids: Collection[str]) -> list[str]:
         if words is None or not post_ids:
             return list(post_ids)
         async with self._services.database.reading() as session:
@@ -175,5 +176,4 @@ async def telling(services: Services, follower: Follower) -> AsyncIterator[Live]
     finally:
         live.close()
         follower.heard.remove(live.heard)
-        running.cancel()
-        await asyncio.wait([running])
+        await tasks.end(running)

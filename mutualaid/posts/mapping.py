@@ -68,7 +68,7 @@ async def from_tables(
     if len(occupied) > _READ_MOST:
         raise Overloaded(retry_after=30)
     found = defaultdict[str, Counter[Kind]](Counter)
-    inside = [cell for cell in dict.fromkeys(occupied) if box.holds(cell)]
+    inside = [cell for cell in dict.fromkeys(occupied) if cells.is_cell(cell) and box.holds(cell)]
     for start in range(0, len(inside), _AT_ONCE):
         entries = (
             select(PlazaEntry.cell, PlazaEntry.kind, func.count())

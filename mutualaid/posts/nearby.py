@@ -7,32 +7,35 @@ few, and all of them are read.
 
 import heapq
 import json
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import count
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
+from contextlib import aclosing
+from functools import cache
+from itertools import count, islice
 from operator import attrgetter
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Integer, String, bindparam, text
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import Integer, String, TextualSelect, bindparam, text
 
 from mutualaid.kit import cells as kit_cells
 from mutualaid.kit import spots
-from mutualaid.kit.direct import Direct, direct_of
+from mutualaid.kit.prepared import Prepared
+from mutualaid.kit.reads import Tables
 from mutualaid.posts.streams import Stream
 
-metres = kit_cells.between_m
-
-PROBED: Final = 32  # cells that a square may hold before it is split
-_START_LEVEL: Final = 12  # of the square round the viewer: about 5 by 10 km
+PROBED: Final = 24  # cells that a square may hold, all streams together, before it is split
+_START_LEVEL: Final = 13  # of the square round the viewer: about 2.4 by 5 km
+_STRETCH: Final = 16  # cells told at a time
 _FIRST_ASKED: Final = 48
 _SLACK_M: Final = 2  # between PostgreSQL's floating order and whole metres
 
-Probe = Callable[[int, int], list[tuple[int, str]]]
+_NOWHERE_M: Final = 1 << 40
+_NOBODYS: Final = -1  # no stream that was asked for
+
+Placed = tuple[int, str]
+Probe = Callable[[int, int], list[Placed]]
 
 
-@dataclass(frozen=True, slots=True)
-class Near:
+class Near(NamedTuple):
     """A cell so many metres away in which the stream of this number has, or lately had, entries."""
 
     metres: int
@@ -40,32 +43,43 @@ class Near:
     cell: str
 
 
+def metres(viewer: str, cell: str) -> int:
+    """`cells.between_m`; what stands there and is no cell lies beyond everything, and stops nobody's search."""
+    try:
+        return kit_cells.between_m(viewer, cell)
+    except ValueError:
+        return _NOWHERE_M
+
+
 async def rings(
-    session: AsyncSession,
+    tables: Tables,
     streams: Sequence[Stream],
     viewer: str,
     region: tuple[str, str] | None,
     *,
     from_m: int = 0,
     within_m: int | None = None,
-) -> AsyncIterator[list[Near]]:
+) -> AsyncGenerator[list[Near]]:
     """All cells at one distance together, the nearest distance first, between `from_m` and `within_m` inclusive."""
     ring: list[Near] = []
-    async for near in _ordered(session, streams, viewer, region):
-        if within_m is not None and near.metres > within_m:
-            break
-        if near.metres < from_m:
-            continue
-        if ring and ring[0].metres != near.metres:
-            yield ring
-            ring = []
-        ring.append(near)
+    async with aclosing(_ordered(tables, streams, viewer, region)) as stretches:
+        async for stretch in stretches:
+            for near in stretch:
+                if near.metres < from_m:
+                    continue
+                beyond = within_m is not None and near.metres > within_m
+                if ring and (beyond or ring[0].metres != near.metres):
+                    yield ring
+                    ring = []
+                if beyond:
+                    return
+                ring.append(near)
     if ring:
         yield ring
 
 
 async def cells(
-    session: AsyncSession,
+    tables: Tables,
     streams: Sequence[Stream],
     viewer: str,
     region: tuple[str, str] | None,
@@ -75,7 +89,7 @@ async def cells(
 ) -> AsyncIterator[Near]:
     """The cells within a radius, the nearest first; no more than `most` and one ring."""
     told = 0
-    async for ring in rings(session, streams, viewer, region, within_m=within_m):
+    async for ring in rings(tables, streams, viewer, region, within_m=within_m):
         for near in ring:
             yield near
         told += len(ring)
@@ -84,89 +98,114 @@ async def cells(
 
 
 async def _ordered(
-    session: AsyncSession, streams: Sequence[Stream], viewer: str, region: tuple[str, str] | None
-) -> AsyncIterator[Near]:
+    tables: Tables, streams: Sequence[Stream], viewer: str, region: tuple[str, str] | None
+) -> AsyncGenerator[Sequence[Near], None]:
+    """Stretch by stretch."""
+    if not streams:
+        return
     if region is not None:
-        for near in await _of_region(session, streams, viewer, region):
-            yield near
-    elif session.get_bind().dialect.name == "postgresql":
-        async for near in _by_neighbours(session, streams, viewer):
-            yield near
+        yield await _of_region(tables, streams, viewer, region)
+    elif tables.dialect == "postgresql":
+        async for stretch in _by_neighbours(tables, streams, viewer):
+            yield stretch
     else:
-        direct = await direct_of(session)
-        for near in best_first([_probe(direct, stream) for stream in streams], viewer):
-            yield near
+        found = best_first(_probe(tables, streams), viewer)
+        while stretch := list(islice(found, _STRETCH)):
+            yield stretch
 
 
 # ---- SQLite ------------------------------------------------------------------------------------------------------
 
-SQUARE: Final = """SELECT spot, cell FROM plaza_cells
-    WHERE topic = ? AND kind = ? AND "real" = ? AND spot BETWEEN ? AND ? ORDER BY spot LIMIT ?"""
 
+def _probe(tables: Tables, streams: Sequence[Stream]) -> Probe:
+    """All streams of a square in one statement."""
+    number = {(stream.topic, stream.kind, stream.real): n for n, stream in enumerate(streams)}
+    topics, kinds, reals = (list(dict.fromkeys(each)) for each in zip(*number, strict=True))
+    statement, asked = in_square(len(topics), len(kinds), len(reals)), (*topics, *kinds, *reals)
 
-def _probe(direct: Direct, stream: Stream) -> Probe:
-    def probe(first: int, last: int) -> list[tuple[int, str]]:
-        return direct.rows(SQUARE, (stream.topic, stream.kind, stream.real, first, last, PROBED + 1))
+    def probe(first: int, last: int) -> list[Placed]:
+        rows = tables.rows(statement, (*asked, first, last, PROBED + 1))
+        if len(number) == 1:
+            return [(0, cell) for _, _, _, cell in rows]
+        return [(number.get((topic, kind, real), _NOBODYS), cell) for topic, kind, real, cell in rows]
 
     return probe
 
 
-def best_first(probes: Sequence[Probe], viewer: str) -> Iterator[Near]:
-    """Cells by distance. `probes`: one for each stream, (first key, last key) → its cells there, at most `PROBED` + 1.
+@cache
+def in_square(topics: int, kinds: int, reals: int) -> str:
+    """SQLite's statement for the cells of a square, of so many topics, kinds and sorts of author: a range of the index
+    each, in no order."""
+    each = (", ".join("?" * count) for count in (topics, kinds, reals))
+    return """SELECT topic, kind, "real", cell FROM plaza_cells WHERE topic IN ({}) AND kind IN ({}) AND "real" IN ({})
+        AND spot BETWEEN ? AND ? LIMIT ?""".format(*each)  # noqa: S608 — question marks
 
-    A square is opened when nothing nearer is left; one that holds more cells than a probe tells is split in four. The
-    search begins with a small square round the viewer and everything beside it, level by level up to the globe.
+
+def best_first(probe: Probe, viewer: str) -> Iterator[Near]:
+    """Cells by distance. `probe`: (first key, last key) → (number of the stream, cell) of what lies there, at most
+    `PROBED` + 1 of them.
+
+    A square is opened when nothing nearer is left; one that holds more than a probe tells is split in four. The search
+    begins with a small square round the viewer; what lies beside it is looked at once nothing nearer is left, level by
+    level up to the globe.
     """
-    here = kit_cells.centre(viewer)
+    here, key = kit_cells.centre(viewer), spots.morton(kit_cells.centre(viewer))
     turn = count()  # equal distances are taken in the order they came in
-    queue: list[tuple[int, int, int, int | None, int, str]] = []
+    queue: list[tuple[int, int, int | None, int, str]] = []  # of a cell: no level, its stream, its name
 
-    def push(stream: int, first: int, level: int) -> None:
-        heapq.heappush(queue, (spots.at_least_m(here, first, level), next(turn), stream, level, first, ""))
+    def push(first: int, level: int) -> None:
+        heapq.heappush(queue, (spots.at_least_m(here, first, level), next(turn), level, first, ""))
 
-    key = spots.morton(here)
-    start, _ = spots.square(key, _START_LEVEL)
-    for stream in range(len(probes)):
-        push(stream, start, _START_LEVEL)
-        for level in range(_START_LEVEL):
-            parent, _ = spots.square(key, level)
-            inside, _ = spots.square(key, level + 1)
-            for first in spots.children(parent, level):
-                if first != inside:
-                    push(stream, first, level + 1)
+    def push_beside(level: int) -> None:
+        """What lies outside the viewer's square of this level."""
+        inside, _ = spots.square(key, level)
+        heapq.heappush(queue, (spots.outside_m(here, inside, level), next(turn), -level, inside, ""))
+
+    push(spots.square(key, _START_LEVEL)[0], _START_LEVEL)
+    push_beside(_START_LEVEL)
     while queue:
-        away, _, stream, opened, first, cell = heapq.heappop(queue)
+        away, _, opened, first, cell = heapq.heappop(queue)
         if opened is None:
-            yield Near(away, stream, cell)
+            yield Near(away, first, cell)
             continue
-        found = probes[stream](*spots.square(first, opened))
+        if opened < 0:
+            level = -opened - 1
+            for beside in spots.children(spots.square(key, level)[0], level):
+                if beside != first:
+                    push(beside, level + 1)
+            if level > 0:
+                push_beside(level)
+            continue
+        found = probe(*spots.square(first, opened))
         if len(found) > PROBED and opened < spots.LEVELS:
             for child in spots.children(first, opened):
-                push(stream, child, opened + 1)
+                push(child, opened + 1)
             continue
-        for cell in dict.fromkeys(cell for _, cell in found):
-            heapq.heappush(queue, (metres(viewer, cell), next(turn), stream, None, 0, cell))
+        for stream, cell in dict.fromkeys(found):
+            if stream != _NOBODYS:
+                heapq.heappush(queue, (metres(viewer, cell), next(turn), None, stream, cell))
 
 
 # ---- PostgreSQL --------------------------------------------------------------------------------------------------
 
-_NEIGHBOURS: Final = (
-    text("""
+_NEAREST: Final = """
     SELECT s.n - 1, c.cell FROM json_array_elements(CAST(:streams AS json)) WITH ORDINALITY AS s(value, n)
     CROSS JOIN LATERAL (
         SELECT cell FROM plaza_cells
         WHERE topic = CAST(s.value->>0 AS varchar) AND kind = CAST(s.value->>1 AS varchar)
           AND "real" = CAST(s.value->>2 AS smallint)
-        ORDER BY spot <-> cube(CAST(:here AS float8[])) LIMIT :most) c
-    """)
-    .bindparams(
-        bindparam("streams", type_=String()), bindparam("here", type_=String()), bindparam("most", type_=Integer())
-    )
-    .columns(stream=Integer, cell=String)
-)
+        ORDER BY spot <-> cube(CAST(:here AS float8[])) LIMIT :most) c"""
 
 
-async def _by_neighbours(session: AsyncSession, streams: Sequence[Stream], viewer: str) -> AsyncIterator[Near]:
+def _neighbours(_dialect: str, _prefix: str) -> TextualSelect:
+    bound = bindparam("streams", type_=String()), bindparam("here", type_=String()), bindparam("most", type_=Integer())
+    return text(_NEAREST).bindparams(*bound).columns(stream=Integer, cell=String)
+
+
+_NEIGHBOURS: Final = Prepared(_neighbours)
+
+
+async def _by_neighbours(tables: Tables, streams: Sequence[Stream], viewer: str) -> AsyncIterator[Sequence[Near]]:
     """What is nearer than the last neighbour of every stream that has more of them is sure; then four times as many."""
     asked = {
         "streams": _told(streams),
@@ -175,13 +214,12 @@ async def _by_neighbours(session: AsyncSession, streams: Sequence[Stream], viewe
     most, told = _FIRST_ASKED, -1
     while True:
         found: dict[int, list[Near]] = {n: [] for n in range(len(streams))}
-        for n, cell in await session.execute(_NEIGHBOURS, asked | {"most": most}):
+        for n, cell in await tables.fetch(_NEIGHBOURS, **asked, most=most):
             found[n].append(Near(metres(viewer, cell), n, cell))
         full = [max(near.metres for near in of_one) - _SLACK_M for of_one in found.values() if len(of_one) == most]
         sure = min(full, default=None)
-        for near in sorted(_each_once(found.values()), key=attrgetter("metres")):
-            if near.metres > told and (sure is None or near.metres < sure):
-                yield near
+        near = [one for one in _each_once(found.values()) if one.metres > told and (sure is None or one.metres < sure)]
+        yield sorted(near, key=attrgetter("metres"))
         if sure is None:
             return
         told, most = max(told, sure - 1), most * 4
@@ -206,12 +244,17 @@ _REGION: Final[dict[str, str]] = {
 }
 
 
-async def _of_region(
-    session: AsyncSession, streams: Sequence[Stream], viewer: str, region: tuple[str, str]
-) -> list[Near]:
-    statement = text(_REGION[session.get_bind().dialect.name]).bindparams(bindparam("streams", type_=String()))
-    asked = {"streams": _told(streams), "lowest": region[0], "highest": region[1]}
-    found = [Near(metres(viewer, cell), n, cell) for n, cell in await session.execute(statement, asked)]
+def _in_region(dialect: str, _prefix: str) -> TextualSelect:
+    bound = (bindparam(name, type_=String()) for name in ("streams", "lowest", "highest"))
+    return text(_REGION[dialect]).bindparams(*bound).columns(stream=Integer, cell=String)
+
+
+_IN_REGION: Final = Prepared(_in_region)
+
+
+async def _of_region(tables: Tables, streams: Sequence[Stream], viewer: str, region: tuple[str, str]) -> list[Near]:
+    rows = await tables.fetch(_IN_REGION, streams=_told(streams), lowest=region[0], highest=region[1])
+    found = [Near(metres(viewer, cell), n, cell) for n, cell in rows]
     return sorted(found, key=attrgetter("metres"))
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from mutualaid.catalogue.snapshot import Catalogue
-from mutualaid.kit.scrubbing import scrub
+from mutualaid.kit.scrubbing import Scrubbed, scrub
 from mutualaid.members import store as members
 from mutualaid.members.consent_texts import Purpose
 from mutualaid.members.errors import Suspended
@@ -42,6 +42,9 @@ async def still_may(session: AsyncSession, author_id: str, purposes: Iterable[Pu
         raise Suspended
 
 
-async def doubtful(services: Services, text: str) -> bool:
-    """Whether the text check would not let this pass by itself. Asked outside any transaction."""
-    return bool(text) and (scrub(text).doubtful or (await services.content.judge(text)).suggestion != "pass")
+async def doubtful(services: Services, text: str, cleaned: Scrubbed | None = None) -> bool:
+    """Whether the text check would not let this pass by itself; `cleaned`: the text scrubbed, where it was already. Asked
+    outside any transaction."""
+    if not text:
+        return False
+    return (cleaned or scrub(text)).doubtful or (await services.content.judge(text)).suggestion != "pass"

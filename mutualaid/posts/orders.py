@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
+from mutualaid.kit.reads import Tables
 from mutualaid.posts import plaza
 from mutualaid.posts.plaza import Filters
 from mutualaid.posts.streams import Found
@@ -33,20 +32,20 @@ class Orders(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class FromTables:
-    """By SQL, within this session."""
+    """By SQL."""
 
-    session: AsyncSession
+    tables: Tables
 
     async def newest(self, filters: Filters, *, after: Moment | None, limit: int) -> Sequence[Hit]:
-        return [(None, one) for one in await plaza.newest(self.session, filters, after=after, limit=limit)]
+        return [(None, one) for one in await plaza.newest(self.tables, filters, after=after, limit=limit)]
 
     async def urgent(self, filters: Filters, *, after: Placed | None, limit: int) -> Sequence[Hit]:
-        return [(None, one) for one in await plaza.urgent(self.session, filters, after=after, limit=limit)]
+        return [(None, one) for one in await plaza.urgent(self.tables, filters, after=after, limit=limit)]
 
     async def nearest(
         self, filters: Filters, *, viewer: str, within_m: int | None, after: Placed | None, limit: int
     ) -> Sequence[Hit]:
-        return await plaza.nearest(self.session, filters, viewer=viewer, within_m=within_m, after=after, limit=limit)
+        return await plaza.nearest(self.tables, filters, viewer=viewer, within_m=within_m, after=after, limit=limit)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """The form of a need or an offer: the same fields as the API's draft, checked by the same checks, nothing typed lost."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -19,15 +20,14 @@ from mutualaid.kit.faces.forms import Form
 from mutualaid.kit.faces.rendering import page
 from mutualaid.kit.faces.rows import row
 from mutualaid.kit.fields import rfc3339
+from mutualaid.kit.plain import plain_of
 from mutualaid.kit.texts import N_, Language
-from mutualaid.members import consents
 from mutualaid.members.errors import ConsentNeeded
 from mutualaid.members.pages_consents import asked_first
-from mutualaid.members.policies import VERIFIED, may_act
-from mutualaid.posts import actions, placing
+from mutualaid.members.policies import VERIFIED
 from mutualaid.posts.checking import Checker
 from mutualaid.posts.drafts import PostDraft
-from mutualaid.posts.needs import consents_for, doubtful
+from mutualaid.posts.posting import Ready
 from mutualaid.posts.rules import Kind, default_contact
 from mutualaid.regions import picking
 from mutualaid.regions.picking import Picked
@@ -117,6 +117,8 @@ async def around(request: Request, form: Form, lines: list[Line], checker: Check
         "kind": kind,
         "lines": lines,
         "picked": picked,
+        "limits": [],
+        "substitutable": substitutable(checker.catalogue, checker.language),
         "groups": groups(checker.catalogue, kind, checker.language),
         "chosen": [item for line in lines if (item := checker.catalogue.get(line.item)) is not None],
         "stays": _STAYS,
@@ -132,22 +134,35 @@ def groups(catalogue: Catalogue, kind: Kind, spoken: Language) -> list[tuple[str
         if item.listable:
             found.setdefault(item.group, []).append(item)
     return [
-        (group, [(item.code, item.title(spoken), item.most(kind), item.unit) for item in items])
+        (group, [(item.code, item.title(spoken), item.most(kind), item.counted_in(spoken)) for item in items])
         for group, items in found.items()
     ]
 
 
+def substitutable(catalogue: Catalogue, spoken: Language) -> list[str]:
+    """The names of what something else of the catalogue may stand for."""
+    count = Counter(item.substitute_group for item in catalogue.items if item.listable and item.substitute_group)
+    return [item.title(spoken) for item in catalogue.items if item.listable and count[item.substitute_group or ""] > 1]
+
+
 async def show_form(request: Request) -> Response:
-    """An empty form; `kind`, `item` and `next` may stand in the address."""
+    """An empty form; `kind`, `next` and `item`, one for each line, may stand in the address."""
     asked = forms.of_query(request)
     typed = {name: [asked.get(name)] for name in ("kind", "next")}
-    form = Form({**typed, **_HOME, "lines.0.item": [asked.get("item")], "handover": ["pickup"]})
+    items = {f"lines.{n}.item": [item] for n, item in enumerate(asked.all("item"))}
+    form = Form({**typed, **_HOME, **items, "handover": ["pickup"]})
     checker = await Checker.at_door(of(request), language(request))
     return page(request, "posts/new.html", **await around(request, form, lines_of(form), checker))
 
 
-async def create(request: Request) -> Response:
-    """Publish what was typed; or, by the other buttons of the form, show it again with one list or one line more."""
+Heed = Callable[[PostDraft, Checker], Awaitable[Mapping[str, Any]]]
+
+
+async def create(request: Request, heed: Heed) -> Response:
+    """Publish what was typed; or, by the other buttons of the form, show it again with one list or one line more.
+
+    `heed`: what a room above would have its author know before, shown once with the form.
+    """
     form = await forms.read(request)
     checker = await Checker.at_door(of(request), language(request))
     lines = lines_of(form)
@@ -162,32 +177,23 @@ async def create(request: Request) -> Response:
     with or_again("posts/new.html", but=(ConsentNeeded,), **context):
         raw = draft_of(form, lines, context["picked"], now=checker.now)
         draft = await parse(raw, PostDraft, check=checker.draft)
+        if not form.has("heeded") and (told := await heed(draft, checker)):
+            return page(request, "posts/new.html", **{**context, **told})
         response: Response = await asked_first(request, form, lambda: _publish(request, draft, checker))
     return response
 
 
 async def _publish(request: Request, draft: PostDraft, checker: Checker) -> Response:
-    services, author, now = of(request), request.user, clock.now()
-    assert checker.placed is not None
-    await consents.require(services.database, author.id, consents_for(draft, checker.catalogue))
-    may_act(author)
-    unsure = await doubtful(services, draft.note)
-    key = await services.keys.get(author.id)
+    ready = await Ready.of(checker, draft, author=request.user, now=clock.now())
     form = await forms.read(request)
     async with deed(request) as d:
-        crowd_k = services.settings.crowd_k
-        where = await placing.show(d.session, checker.placed, member_id=author.id, key=key, crowd_k=crowd_k, now=now)
-        catalogue = checker.catalogue
-        post = await actions.publish(
-            d.session, draft, author=author, where=where, doubtful=unsure, catalogue=catalogue, now=now
-        )
-        to = forms.safe_next(form.get("next"), f"/posts/{post.id}")
-        return await d.go(to, said=N_("Your post is published.") if post.state == "open" else _REVIEWED)
+        plain = await plain_of(d.session)
+        card, puts = await ready.publish(plain)
+        await plain.put(*puts)
+        to = forms.safe_next(form.get("next"), f"/posts/{card.id}")
+        return await d.go(to, said=N_("Your post is published.") if card.state == "open" else _REVIEWED)
 
 
 _REVIEWED: Final = N_("Your post is kept; a moderator looks at it before others see it.")
 
-PAGES = (
-    row("GET", "/posts/new", show_form, VERIFIED, "The form of a need or an offer"),
-    row("POST", "/posts/new", create, VERIFIED, "Publish", limit="write"),
-)
+PAGES = (row("GET", "/posts/new", show_form, VERIFIED, "The form of a need or an offer"),)

@@ -1,4 +1,4 @@
-"""One's own posts and what ends them; and the report of somebody else's."""
+"""One's own posts (that door is in matching) and what ends them; and the report of somebody else's."""
 
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -28,8 +28,8 @@ OUTCOMES: Final = ("through_platform", "elsewhere", "no_longer")
 REASONS: Final = ("scam", "selling", "prescription", "abuse", "wrong_number", "other")
 
 
-async def list_own(request: Request) -> Response:
-    """One's own posts in every state, newest first."""
+async def list_own(request: Request, **more: Any) -> Response:
+    """One's own posts in every state, newest first. `more`: what a room above tells of them."""
     services, asked = of(request), forms.of_query(request)
     query = await parse({"cursor": asked.get("cursor")} if asked.has("cursor") else {}, OwnQuery)
     catalogue = await snapshot.current(services.database)
@@ -39,9 +39,9 @@ async def list_own(request: Request) -> Response:
     cards = [
         wire.post_view(card, catalogue, language=language(request), reader=request.user.id) for _, card in found.cards
     ]
-    more = f"/me?{urlencode({'cursor': found.next_cursor})}" if found.next_cursor else None
+    further = f"/me?{urlencode({'cursor': found.next_cursor})}" if found.next_cursor else None
     me = await profile.describe(services, request.user.id)
-    return page(request, "posts/own.html", cards=cards, more=more, me=me, unread=unread)
+    return page(request, "posts/own.html", cards=cards, more=further, me=me, unread=unread, **more)
 
 
 async def _seen(request: Request, *, own: bool) -> PostView:
@@ -108,7 +108,6 @@ async def report(request: Request) -> Response:
 
 
 PAGES = (
-    row("GET", "/me", list_own, SIGNED_IN, "One's own posts"),
     row("POST", "/posts/{id}/confirm", confirm, SIGNED_IN, "Still here", limit="write"),
     row("GET", "/posts/{id}/resolve", show_resolve, SIGNED_IN, "Solved?"),
     row("POST", "/posts/{id}/resolve", resolve, SIGNED_IN, "Solved"),

@@ -1,4 +1,4 @@
-"""The landing, the plaza, one post."""
+"""The landing, the plaza, one post (its door is in matching, which tells its author of proposals)."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -22,7 +22,6 @@ from mutualaid.kit.texts import DEFAULT, Language
 from mutualaid.members.policies import PUBLIC
 from mutualaid.posts import at_hand, cards, reading, wire
 from mutualaid.posts.checking import Checker
-from mutualaid.posts.orders import FromMemory
 from mutualaid.posts.wire import LiveQuery, PlazaQuery
 from mutualaid.regions import picking
 from mutualaid.services import of
@@ -55,7 +54,7 @@ async def list_plaza(request: Request) -> Response:
     with or_again("posts/list.html", cards=[], more=None, sort="", live="", **around):
         asked = await parse(raw, PlazaQuery, check=checker.plaza)
         standing = await at_hand.follower_of(request).caught_up()
-        orders = FromMemory(standing, clock.now()) if standing is not None and at_hand.answers(asked) else None
+        orders = at_hand.from_memory(standing, asked)
         async with services.database.reading() as session:
             notes, catalogue = request.user is not None, checker.catalogue
             found = await reading.read_plaza(session, services.ring, asked, catalogue, notes=notes, orders=orders)
@@ -93,8 +92,8 @@ async def _near(request: Request, session: AsyncSession, form: Form) -> tuple[st
     return f"{lat:.6f},{lng:.6f}", "post"
 
 
-async def show(request: Request) -> Response:
-    """One post, with what this reader may do about it."""
+async def show(request: Request, **more: Any) -> Response:
+    """One post, with what this reader may do about it. `more`: what a room above tells of it."""
     services = of(request)
     reader = request.user.id if request.user else None
     async with services.database.reading() as session:
@@ -106,7 +105,7 @@ async def show(request: Request) -> Response:
     catalogue = await snapshot.current(services.database)
     view = wire.post_view(card, catalogue, language=language(request), reader=reader, distance_m=metres)
     items = [item for line in card.lines if (item := catalogue.get(line.item)) is not None]
-    return page(request, "posts/show.html", post=view, heed=_heed(items, language(request)))
+    return page(request, "posts/show.html", post=view, heed=_heed(items, language(request)), **more)
 
 
 def _heed(items: Sequence[Item], spoken: Language) -> list[tuple[str, str]]:
@@ -123,5 +122,4 @@ def _heed(items: Sequence[Item], spoken: Language) -> list[tuple[str, str]]:
 PAGES = (
     row("GET", "/", landing, PUBLIC, "The landing"),
     row("GET", "/posts", list_plaza, PUBLIC, "The plaza", limit="read"),
-    row("GET", "/posts/{id}", show, PUBLIC, "One post", limit="read"),
 )

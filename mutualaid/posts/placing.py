@@ -4,18 +4,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from mutualaid.kit import cells
 from mutualaid.kit.coordinates import in_china_box, looks_swapped, to_wgs84
 from mutualaid.kit.errors import FieldError, Invalid
 from mutualaid.kit.geo import Point
+from mutualaid.kit.plain import Plain
+from mutualaid.kit.prepared import Put
 from mutualaid.kit.sealing import DataKey
 from mutualaid.kit.texts import N_
 from mutualaid.members import anchors
-from mutualaid.posts.actions import Shown
+from mutualaid.members.anchors import Decided
+from mutualaid.members.footing import Footing
 from mutualaid.posts.drafts import PlaceDraft, PostDraft
+from mutualaid.posts.publishing import Shown
+from mutualaid.regions import at_hand
 from mutualaid.regions import store as regions
+from mutualaid.regions.records import Region
 from mutualaid.services import Services
 
 _CELL_MAY_OVERLAP_M = (
@@ -29,6 +33,15 @@ class Placed:
 
     point: Point
     exact: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Where a post stands for its readers, with its district; and what is to be written so that it stays so."""
+
+    where: Shown
+    region: Region
+    puts: tuple[Put, ...]
 
 
 def place_errors(draft: PostDraft) -> Iterator[FieldError]:
@@ -81,20 +94,21 @@ async def _at(services: Services, place: PlaceDraft) -> Placed | None:
     if place.lat is None or place.lng is None or place.crs is None or not in_china_box(place.lat, place.lng):
         return None
     point = to_wgs84(place.lat, place.lng, place.crs)
-    async with services.database.reading() as session:
-        await regions.require_at(session, *point, field="place.lat")
+    await at_hand.require_at(services.database, point, field="place.lat")
     return Placed(point, exact=True)
 
 
 async def show(
-    session: AsyncSession, placed: Placed, *, member_id: str, key: DataKey, crowd_k: int, now: datetime
-) -> Shown:
-    """The cell that readers will see, by the member's home anchors, and the district of the cell's centre."""
+    plain: Plain, placed: Placed, *, member: Footing, key: DataKey, services: Services, now: datetime
+) -> Settled:
+    """The cell that readers will see, by the member's home anchors, and the district of the cell's centre. `key`: the
+    member's data key."""
     if placed.exact:
-        cell = await anchors.shown_cell(session, member_id, placed.point, key=key, crowd_k=crowd_k, now=now)
+        crowd_k = services.settings.crowd_k
+        decided = await anchors.decide(plain, member, placed.point, key=key, crowd_k=crowd_k, now=now)
     else:
-        cell = cells.cell_of(*placed.point)
-    region = await regions.locate_near(session, *cells.centre(cell), within_m=_CELL_MAY_OVERLAP_M)
+        decided = Decided(cells.cell_of(*placed.point))
+    region = await at_hand.near_centre(services.database, plain, decided.cell, within_m=_CELL_MAY_OVERLAP_M)
     if region is None:
         raise Invalid([FieldError("place", "outside_china", N_("This place is not in China."))])
-    return Shown(cell, region.code)
+    return Settled(Shown(decided.cell, region.code), region, decided.puts)

@@ -5,25 +5,31 @@ index in the order that is asked for, so a question reads the first few of each 
 ever scanned or sorted as a whole. Every order is a keyset order, its ties broken by the newest, then the lower id.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice, product
 from operator import attrgetter
+from typing import Final
 
-from sqlalchemy import ColumnElement, select
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import ColumnElement, Select, String, bindparam, select
 
+from mutualaid.kit.prepared import Prepared
+from mutualaid.kit.reads import Tables
 from mutualaid.posts import nearby, searching, streams
 from mutualaid.posts.plaza_records import ANYTHING, PlazaEntry
 from mutualaid.posts.rules import Kind
 from mutualaid.posts.searching import Order, Place
 from mutualaid.posts.streams import Found, Part, Stream
+from mutualaid.posts.words import Term
 from mutualaid.regions.records import RegionRow
 
 _CELLS_MERGED = 1_000  # more cells than these within a radius are not read one by one: the order is walked instead
 _WALKED_AT_ONCE = 500
-_FIRST_PAIRS = 12
+_CELLS_TRIED: Final = 400  # round somebody who asks for a region, before all of its cells are read
+# cells looked into at first: on PostgreSQL a round trip is dearer than a few more of them
+_FIRST_PAIRS: Final = {"sqlite": 2, "postgresql": 12}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +42,7 @@ class Filters:
     region: tuple[str, str] | None = None
     real_name: bool | None = None
     within: tuple[str, int] | None = None
-    words: tuple[str, ...] | None = None
+    words: tuple[Term, ...] | None = None
 
     def streams(self) -> list[Stream]:
         """Every stream that holds what is asked for. A post with two of the items stands in two of them."""
@@ -52,54 +58,59 @@ class Filters:
         return found + ([PlazaEntry.region.between(*self.region)] if self.region else [])
 
 
-async def newest(
-    session: AsyncSession, filters: Filters, *, after: tuple[datetime, str] | None, limit: int
-) -> list[Found]:
+async def newest(tables: Tables, filters: Filters, *, after: tuple[datetime, str] | None, limit: int) -> list[Found]:
     """`created_at` descending, then id."""
-    return await _in_time(session, filters, Part("newest", (0, *after) if after else None, limit))
+    return await _in_time(tables, filters, Part("newest", (0, *after) if after else None, limit))
 
 
 async def urgent(
-    session: AsyncSession, filters: Filters, *, after: tuple[int, datetime, str] | None, limit: int
+    tables: Tables, filters: Filters, *, after: tuple[int, datetime, str] | None, limit: int
 ) -> list[Found]:
     """By `rules.urgent_rank`, then as `newest`."""
-    return await _in_time(session, filters, Part("rank", after, limit))
+    return await _in_time(tables, filters, Part("rank", after, limit))
 
 
-async def _in_time(session: AsyncSession, filters: Filters, part: Part) -> list[Found]:
+async def _in_time(tables: Tables, filters: Filters, part: Part) -> list[Found]:
     if filters.words is not None:
-        return await _in_time_having(session, filters.words, replace(filters, words=None), part)
+        return await _in_time_having(tables, filters.words, replace(filters, words=None), part)
     chosen = filters.streams()
     if filters.within is not None:
-        return await _within(session, filters, *filters.within, part)
+        return await _within(tables, filters, *filters.within, part)
     if filters.region is not None:
-        codes = await _regions(session, *filters.region)
+        codes = await _regions(tables, *filters.region)
         chosen = [each.at(region=code) for code in codes for each in chosen]
-    return await streams.first(session, chosen, part)
+    return await streams.first(tables, chosen, part)
 
 
-async def _regions(session: AsyncSession, lowest: str, highest: str) -> Sequence[str]:
-    query = select(RegionRow.code).where(RegionRow.code.between(lowest, highest))
-    return (await session.scalars(query)).all()
+def _codes(_dialect: str, prefix: str) -> Select[str]:
+    lowest, highest = (bindparam(f"{prefix}{name}", type_=String(), required=True) for name in ("lowest", "highest"))
+    return select(RegionRow.code).where(RegionRow.code.between(lowest, highest))
 
 
-async def _within(session: AsyncSession, filters: Filters, viewer: str, metres: int, part: Part) -> list[Found]:
+_CODES: Final = Prepared(_codes)
+
+
+async def _regions(tables: Tables, lowest: str, highest: str) -> Sequence[str]:
+    return [code for (code,) in await tables.fetch(_CODES, lowest=lowest, highest=highest)]
+
+
+async def _within(tables: Tables, filters: Filters, viewer: str, metres: int, part: Part) -> list[Found]:
     """The cells of a small radius are read one by one; over much of the country the order itself is walked."""
     chosen = filters.streams()
-    cells = nearby.cells(session, chosen, viewer, filters.region, most=_CELLS_MERGED, within_m=metres)
+    cells = nearby.cells(tables, chosen, viewer, filters.region, most=_CELLS_MERGED, within_m=metres)
     near = [cell async for cell in cells]
     if len(near) <= _CELLS_MERGED:
         placed = [chosen[cell.stream].at(cell=cell.cell, region=filters.region) for cell in near]
-        return await streams.first(session, placed, part)
-    return await _walked(session, replace(filters, within=None), viewer, metres, part)
+        return await streams.first(tables, placed, part)
+    return await _walked(tables, replace(filters, within=None), viewer, metres, part)
 
 
-async def _walked(session: AsyncSession, filters: Filters, viewer: str, metres: int, part: Part) -> list[Found]:
+async def _walked(tables: Tables, filters: Filters, viewer: str, metres: int, part: Part) -> list[Found]:
     """What lies outside the radius is passed over, page by page of the order."""
     found: list[Found] = []
     after = part.after
     while len(found) < part.limit:
-        page = await _in_time(session, filters, Part(part.order, after, _WALKED_AT_ONCE))
+        page = await _in_time(tables, filters, Part(part.order, after, _WALKED_AT_ONCE))
         found += (one for one in page if nearby.metres(viewer, one.cell) <= metres)
         if len(page) < _WALKED_AT_ONCE:
             break
@@ -107,21 +118,21 @@ async def _walked(session: AsyncSession, filters: Filters, viewer: str, metres: 
     return found[: part.limit]
 
 
-async def _in_time_having(session: AsyncSession, words: Sequence[str], filters: Filters, part: Part) -> list[Found]:
+async def _in_time_having(tables: Tables, words: Sequence[Term], filters: Filters, part: Part) -> list[Found]:
     def place(one: Found) -> Place | None:
         if filters.within is not None and nearby.metres(filters.within[0], one.cell) > filters.within[1]:
             return None
         return (one.rank if part.order == "rank" else 0, one.created_at, one.post_id)
 
     async def page(after: Place | None, limit: int) -> list[Found]:
-        return await _in_time(session, filters, Part(part.order, after, limit))
+        return await _in_time(tables, filters, Part(part.order, after, limit))
 
     order = Order(place, filters.conditions(), page)
-    return await searching.first(session, words, order, after=part.after, limit=part.limit)
+    return await searching.first(await tables.session(), words, order, after=part.after, limit=part.limit)
 
 
 async def nearest(
-    session: AsyncSession,
+    tables: Tables,
     filters: Filters,
     *,
     viewer: str,
@@ -135,28 +146,46 @@ async def nearest(
     """
     if filters.words is not None:
         plain = replace(filters, words=None)
-        return await _nearest_having(session, filters.words, plain, viewer, within_m, after, limit)
+        return await _nearest_having(tables, filters.words, plain, viewer, within_m, after, limit)
     chosen = filters.streams()
+    from_m, part = after[0] if after else 0, Part("newest", after, limit)
+    if filters.region is not None:  # most who ask for a region are in it: then what is near them lies there
+        rings = nearby.rings(tables, chosen, viewer, None, from_m=from_m, within_m=within_m)
+        found = await _of_rings(tables, filters, rings, part, most=_CELLS_TRIED)
+        if found is not None:
+            return found
+    rings = nearby.rings(tables, chosen, viewer, filters.region, from_m=from_m, within_m=within_m)
+    return await _of_rings(tables, filters, rings, part, most=None) or []
+
+
+async def _of_rings(
+    tables: Tables, filters: Filters, rings: AsyncGenerator[list[nearby.Near]], part: Part, *, most: int | None
+) -> list[tuple[int, Found]] | None:
+    """This part of the entries in these rings of cells; None where so many cells hold too few, or the first ones none."""
     found: list[tuple[int, Found]] = []
-    rings = nearby.rings(session, chosen, viewer, filters.region, from_m=after[0] if after else 0, within_m=within_m)
     batch: list[nearby.Near] = []
-    most = _FIRST_PAIRS
-    async for ring in rings:
-        batch += ring
-        boundary = after is not None and ring[0].metres == after[0]
-        if boundary or len(batch) >= most:
-            found += await _of_cells(session, filters, chosen, batch, after if boundary else None, limit - len(found))
-            batch, most = [], most * 4
-            if len(found) >= limit:
-                break
-    if batch and len(found) < limit:
-        found += await _of_cells(session, filters, chosen, batch, None, limit - len(found))
+    size, looked, after, limit = _FIRST_PAIRS[tables.dialect], 0, part.after, part.limit
+    async with aclosing(rings):
+        async for ring in rings:
+            batch += ring
+            boundary = after is not None and ring[0].metres == after[0]
+            if boundary or len(batch) >= size:
+                bound = after if boundary else None
+                found += await _of_cells(tables, filters, batch, bound, limit - len(found))
+                looked, batch = looked + len(batch), []
+                if len(found) >= limit:
+                    return found[:limit]
+                if most is not None and not boundary and (looked > most or not found):
+                    return None
+                size = min(size * 4, (limit - len(found)) * looked // max(1, len(found)) + 2)
+    if batch:
+        found += await _of_cells(tables, filters, batch, None, limit - len(found))
     return found[:limit]
 
 
 async def _nearest_having(
-    session: AsyncSession,
-    words: Sequence[str],
+    tables: Tables,
+    words: Sequence[Term],
     filters: Filters,
     viewer: str,
     within_m: int | None,
@@ -168,28 +197,27 @@ async def _nearest_having(
         return (metres, one.created_at, one.post_id) if within_m is None or metres <= within_m else None
 
     async def page(after: Place | None, limit: int) -> list[Found]:
-        near = await nearest(session, filters, viewer=viewer, within_m=within_m, after=after, limit=limit)
+        near = await nearest(tables, filters, viewer=viewer, within_m=within_m, after=after, limit=limit)
         return [one for _, one in near]
 
     order = Order(place, filters.conditions(), page)
-    found = await searching.first(session, words, order, after=after, limit=limit)
+    found = await searching.first(await tables.session(), words, order, after=after, limit=limit)
     return [(nearby.metres(viewer, one.cell), one) for one in found]
 
 
 async def _of_cells(
-    session: AsyncSession,
+    tables: Tables,
     filters: Filters,
-    chosen: Sequence[Stream],
     near: Sequence[nearby.Near],
     after: tuple[int, datetime, str] | None,
     limit: int,
 ) -> list[tuple[int, Found]]:
-    metres = {one.cell: one.metres for one in near}
+    metres, chosen = {one.cell: one.metres for one in near}, filters.streams()
     placed = [chosen[one.stream].at(cell=one.cell, region=filters.region) for one in near]
     bound = (0, *after[1:]) if after else None
-    entries = await streams.each_first(session, placed, Part("newest", bound, limit))
+    entries = await streams.each_first(tables, placed, Part("newest", bound, limit))
     ordered = sorted(entries, key=attrgetter("post_id"))
-    ordered.sort(key=attrgetter("created_at"), reverse=True)
+    ordered.sort(key=attrgetter("created"), reverse=True)
     ordered.sort(key=lambda one: metres[one.cell])
     return [(metres[one.cell], one) for one in islice(_once(ordered), limit)]
 

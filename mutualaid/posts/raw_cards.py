@@ -7,7 +7,7 @@ import json
 from datetime import date, datetime
 from typing import Any, Final
 
-from mutualaid.kit.instants import moment
+from mutualaid.kit.instants import given
 from mutualaid.posts.cards import Card, LineCard
 from mutualaid.posts.rules import Window
 
@@ -36,7 +36,7 @@ def card(row: Any) -> Card:
     post = dict(zip(_OF_POST, row, strict=False))
     author_name, real_name, region_name, region_path, lines = tuple(row)[len(_OF_POST) :]
     for name in ("created_at", "confirmed_at", "until", "ended_at"):
-        post[name] = _moment(post[name])
+        post[name] = given(post[name])
     for name in ("for_other", "keeps_enough", "scrubbed"):
         post[name] = bool(post[name])
     post["handover"] = _parsed(post["handover"])
@@ -60,7 +60,3 @@ def _line(values: list[Any]) -> LineCard:
 
 def _parsed(value: Any) -> Any:
     return json.loads(value) if isinstance(value, str) else value
-
-
-def _moment(value: int | datetime | None) -> datetime | None:
-    return moment(value) if isinstance(value, int) else value

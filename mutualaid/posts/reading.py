@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Final
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -10,8 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from mutualaid.catalogue.snapshot import Catalogue
 from mutualaid.kit import cells, cursors, instants
 from mutualaid.kit.coordinates import to_wgs84
+from mutualaid.kit.reads import tables_of
 from mutualaid.kit.ring import KeyRing
 from mutualaid.members.records import Member
+from mutualaid.posts import nearby
 from mutualaid.posts.cards import Card, cards_of, own
 from mutualaid.posts.checking import near_point
 from mutualaid.posts.drafts import Sort
@@ -20,7 +23,7 @@ from mutualaid.posts.plaza import Filters
 from mutualaid.posts.records import Post
 from mutualaid.posts.streams import Found
 from mutualaid.posts.wire import LiveQuery, OwnQuery, PlazaQuery, Stats
-from mutualaid.posts.words import words_of
+from mutualaid.posts.words import Term, item_word, words_of, words_of_names
 from mutualaid.regions.rules import code_range
 
 
@@ -43,7 +46,7 @@ def filters_of(query: LiveQuery, catalogue: Catalogue, viewer: str | None, *, no
     items: tuple[str, ...] | None = None
     if query.item or query.group or (words and not notes):
         chosen = (i for i in catalogue.items if query.item in (None, i.code) and query.group in (None, i.group))
-        items = tuple(i.code for i in chosen if notes or not words or words <= words_of(i.name, i.name_en))
+        items = tuple(i.code for i in chosen if notes or not words or words <= words_of_names(i.name, i.name_en))
     within = None if query.within_km is None or viewer is None else (viewer, round(query.within_km * 1000))
     return Filters(
         kind=query.kind,
@@ -51,14 +54,22 @@ def filters_of(query: LiveQuery, catalogue: Catalogue, viewer: str | None, *, no
         region=code_range(query.region) if query.region else None,
         real_name=query.real_name,
         within=within,
-        words=tuple(sorted(words)) if words and notes else None,
+        words=_terms(words, catalogue) if words and notes else None,
     )
+
+
+def _terms(words: frozenset[str], catalogue: Catalogue) -> tuple[Term, ...]:
+    """Each word with those of the items whose names have it."""
+    named = [(item_word(item.code), words_of_names(item.name, item.name_en)) for item in catalogue.items]
+    return tuple((word, *(its for its, names in named if word in names)) for word in sorted(words))
+
+
+_BOUND: Final = sorted(PlazaQuery.model_fields.keys() - {"limit", "cursor", "near", "crs", "sort"})
 
 
 def _identity(query: PlazaQuery, viewer: str | None) -> str:
     """The text a cursor is bound to: every filter and the order; the viewer by cell, so that jitter keeps the cursor."""
-    named = query.model_dump(exclude={"limit", "cursor", "near", "crs", "sort"}, mode="json")
-    return f"plaza|{sort_of(query)}|{viewer}|{sorted(named.items())}"
+    return f"plaza|{sort_of(query)}|{viewer}|{[(name, getattr(query, name)) for name in _BOUND]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +100,7 @@ async def find(orders: Orders, ring: KeyRing, query: PlazaQuery, catalogue: Cata
         else:
             found = await orders.newest(filters, after=_after_time(ring, bound, query.cursor), limit=one_more)
         if viewer is not None:
-            found = [(cells.between_m(viewer, one.cell), one) for _, one in found]
+            found = [(nearby.metres(viewer, one.cell), one) for _, one in found]
     shown = found[: query.limit]
     more = len(found) > query.limit
     return Places(shown, cursors.encode(ring, bound, _place_of(sort, *shown[-1])) if more else None)
@@ -109,7 +120,7 @@ async def read_plaza(
     `notes`: whether this reader is shown notes. Who is not finds by words only what is named so: else they could be
     guessed, word by word.
     """
-    page = await find(orders or FromTables(session), ring, query, catalogue, notes=notes)
+    page = await find(orders or FromTables(await tables_of(session)), ring, query, catalogue, notes=notes)
     by_id = await cards_of(session, [one.post_id for _, one in page.hits])
     return Page([(far, by_id[one.post_id]) for far, one in page.hits if one.post_id in by_id], page.next_cursor)
 
@@ -130,7 +141,7 @@ def _after_rank(ring: KeyRing, bound: str, cursor: str | None) -> tuple[int, dat
 
 
 def _place_of(sort: Sort, metres: int | None, last: Found) -> list[str | int]:
-    place: list[str | int] = [instants.micros(last.created_at), last.post_id]
+    place: list[str | int] = [last.created, last.post_id]
     if sort == "distance":
         return [metres or 0, *place]
     return [last.rank, *place] if sort == "urgent" else place

@@ -1,9 +1,9 @@
 """Post, PostLine and their transitions: open → resolved | withdrawn | expired | closed; hidden, and back.
 
 A row guards its own states: the public verbs go through one private gate. Quantities: `quantity` is what was posted,
-`remaining` falls when a handover is completed, `held` is what agreed matches have reserved; always
-0 ≤ held ≤ remaining ≤ quantity, which the database checks too. `waiting` and `contacted` are what the plaza's urgent order
-is made of: see `rules.urgent_rank`.
+`remaining` falls when a handover is completed, `held` is what agreed matches have reserved, `proposed` what the house's
+open proposals keep; always held + proposed ≤ remaining ≤ quantity, which the database checks too. `waiting` and
+`contacted` are what the plaza's urgent order is made of: see `rules.urgent_rank`.
 """
 
 from datetime import date, datetime
@@ -17,7 +17,7 @@ from mutualaid.kit.privacy import CLEAR, SEALED
 from mutualaid.kit.spots import Spot
 from mutualaid.posts.errors import PostNotOpen, QuantityGone, QuantityHeld
 from mutualaid.posts.rules import AgeBand, Contact, Handover, Kind, Outcome, Urgency, Window
-from mutualaid.posts.words import LONGEST
+from mutualaid.posts.words import LONGEST_ROW
 
 State = Literal["open", "hidden", "resolved", "withdrawn", "expired", "closed"]
 HiddenBy = Literal["urgent_review", "note_review", "reports", "moderator", "suspension"]
@@ -26,6 +26,11 @@ _MAY: dict[State, frozenset[State]] = {
     "open": frozenset({"resolved", "withdrawn", "expired", "closed", "hidden"}),
     "hidden": frozenset({"open", "resolved", "withdrawn", "expired", "closed"}),
 }
+
+
+def windows_of(available: list[Any]) -> list[Window]:
+    """When somebody is there, as it is stored; empty is any time."""
+    return [Window(datetime.fromisoformat(start), datetime.fromisoformat(end)) for start, end in available]
 
 
 class Post(Base):
@@ -78,7 +83,7 @@ class Post(Base):
     @property
     def windows(self) -> list[Window]:
         """When the author is there; empty is any time."""
-        return [Window(datetime.fromisoformat(start), datetime.fromisoformat(end)) for start, end in self.available]
+        return windows_of(self.available)
 
     def line(self, line_id: str) -> "PostLine | None":
         return next((line for line in self.lines if line.id == line_id), None)
@@ -142,31 +147,52 @@ class PostLine(Base):
     quantity: Mapped[int]
     remaining: Mapped[int]
     held: Mapped[int] = mapped_column(default=0)
+    proposed: Mapped[int] = mapped_column(default=0)
     expires_on: Mapped[date | None] = mapped_column(Date)
     sealed: Mapped[bool] = mapped_column(default=False)
     substitutes: Mapped[bool] = mapped_column(default=False)
 
     __table_args__ = (
-        CheckConstraint("0 <= held AND held <= remaining AND remaining <= quantity", name="amounts"),
+        CheckConstraint(
+            "0 <= held AND 0 <= proposed AND held + proposed <= remaining AND remaining <= quantity", name="amounts"
+        ),
         Index("ix_post_lines_post_id", "post_id", "item"),
         Index("ix_post_lines_item", "item", "post_id"),
     )
 
     @property
     def free(self) -> int:
-        """What can still be promised."""
+        """What nobody was promised: cards and filters show this."""
         return self.remaining - self.held
 
+    @property
+    def spare(self) -> int:
+        """What is in no proposal either: all that may still be proposed."""
+        return self.remaining - self.held - self.proposed
+
     def set_quantity(self, quantity: int) -> None:
-        """Post another amount: what was handed over stays handed over, what is promised stays promised."""
+        """Post another amount: what was handed over stays handed over, what is promised stays promised.
+
+        Proposals that would no longer fit were withdrawn before, see `matching.amending`.
+        """
         remaining = quantity - (self.quantity - self.remaining)
-        if remaining < self.held:
+        if remaining < self.held + self.proposed:
             raise QuantityHeld
         self.quantity, self.remaining = quantity, remaining
 
+    def propose(self, amount: int) -> None:
+        """Keep so much for a proposal; the row is locked by the caller's transaction."""
+        if amount > self.spare:
+            raise QuantityGone
+        self.proposed += amount
+
+    def take_back(self, amount: int) -> None:
+        """A proposal is over, or has become a promise."""
+        self.proposed -= amount
+
     def hold(self, amount: int) -> None:
         """Reserve; the row is locked by the caller's transaction."""
-        if amount > self.free:
+        if amount > self.spare:
             raise QuantityGone
         self.held += amount
 
@@ -181,12 +207,14 @@ class PostLine(Base):
 
 
 class PostWord(Base):
-    """A word of an unended post's note or of its items' names, see `words`: readable as the note itself is."""
+    """A word of an unended post's note, or what stands for one of its items, see `words`: readable as the note itself is.
+
+    No key to the post and no index by it: both would cost as much as the rows, and which rows a post has follows from it."""
 
     __tablename__ = "post_words"
 
-    word: Mapped[str] = mapped_column(String(LONGEST), primary_key=True, info=CLEAR)
-    post_id: Mapped[str] = mapped_column(ForeignKey("posts.id", ondelete="CASCADE"), primary_key=True, index=True)
+    word: Mapped[str] = mapped_column(String(LONGEST_ROW), primary_key=True, info=CLEAR)
+    post_id: Mapped[str] = mapped_column(String(32), primary_key=True)
 
     __table_args__ = ({"sqlite_with_rowid": False},)  # the key is the table
 

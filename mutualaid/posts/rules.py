@@ -1,6 +1,5 @@
 """What may be posted: arithmetic on values, no I/O. Each rule says what is wrong and where."""
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -62,7 +61,7 @@ def line_errors(
     kind: Kind | None, lines: Sequence[LineLike | None], find: Find, *, today: date, language: Language
 ) -> Iterator[FieldError]:
     """Unknown and refused items, amounts over the cap, medicine that is undated, out of date or opened."""
-    amounts: Counter[str] = Counter()
+    amounts: dict[str, int] = {}
     for n, line in enumerate(lines):
         if line is None or line.item is None:
             continue
@@ -81,7 +80,7 @@ def line_errors(
             continue
         if kind == "need" and line.item in amounts:
             yield FieldError(f"{at}.item", "item_repeated", N_("Please name each item once."))
-        amounts[line.item] += line.quantity or 0
+        amounts[line.item] = amounts.get(line.item, 0) + (line.quantity or 0)
         if amounts[line.item] > item.most(kind):
             yield over_cap(f"{at}.quantity", item, kind)
         if kind == "offer":

@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from mutualaid.kit.instants import micros
 from mutualaid.posts import word_store
 from mutualaid.posts.streams import Found
+from mutualaid.posts.words import Term
 
 Place = tuple[int, datetime, str]  # in an order: rank or metres or 0; then the newest first; then the lower id
 
@@ -39,7 +40,7 @@ class Order:
 
 
 async def first(
-    session: AsyncSession, words: Sequence[str], order: Order, *, after: Place | None, limit: int
+    session: AsyncSession, words: Sequence[Term], order: Order, *, after: Place | None, limit: int
 ) -> list[Found]:
     """The first `limit` entries behind the place `after` that have every one of the words (one at least)."""
     count, word = await word_store.rarest(session, words, most=_RARE + 1)
@@ -51,7 +52,7 @@ async def first(
 
 
 async def _walked(
-    session: AsyncSession, words: Sequence[str], order: Order, after: Place | None, limit: int
+    session: AsyncSession, words: Sequence[Term], order: Order, after: Place | None, limit: int
 ) -> list[Found] | None:
     """None where the first pages of the order hold too few."""
     found: list[Found] = []
@@ -66,7 +67,7 @@ async def _walked(
 
 
 async def _gathered(
-    session: AsyncSession, word: str, others: Sequence[str], order: Order, after: Place | None, limit: int
+    session: AsyncSession, word: Term, others: Sequence[Term], order: Order, after: Place | None, limit: int
 ) -> list[Found]:
     best: dict[tuple[int, int, str], Found] = {}
     bound, last = _key(after) if after else None, ""

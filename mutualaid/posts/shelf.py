@@ -6,6 +6,7 @@ author's own card says more than others may read, so it is never kept.
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any, Final
 
 import orjson
@@ -18,43 +19,43 @@ from mutualaid.posts import wire
 from mutualaid.posts.cards import Card
 from mutualaid.posts.orders import Hit
 
-_MOST: Final = 20_000  # posts; about a kilobyte each
+_MOST: Final = 64 << 20  # octets of cards; a card is about a kilobyte
 _NO_DISTANCE: Final = b'"distance_m":null,"distance_km":null}'
 
 Variant = tuple[Language, Crs, bool]
 
 
 class Shelf:
-    """Cards by post and variant: (language, datum, signed in)."""
+    """Cards by variant (language, datum, signed in) and post, each with its author; at most so many octets of them."""
 
     def __init__(self, most: int = _MOST) -> None:
         self._most = most
-        self._kept: dict[str, dict[Variant, tuple[str, bytes]]] = {}
+        self._octets = 0
+        self._kept: dict[Variant, dict[str, tuple[str, bytes]]] = {}
         self._version = 0
         self._readings: dict[int, set[str]] = {}
 
     def heard(self, told: Mapping[str, Any]) -> None:
         """These posts have changed: also for whoever is reading them just now."""
-        for post_id in told:
-            self._kept.pop(post_id, None)
+        for kept in self._kept.values():
+            for post_id in told:
+                self._drop(kept, post_id)
         for reading in self._readings.values():
             reading.update(told)
 
     def forget(self) -> None:
         """Anything may have changed."""
         self._kept.clear()
+        self._octets = 0
 
     def find(self, post_ids: Sequence[str], variant: Variant, *, version: int, reader: str | None) -> dict[str, bytes]:
         """What is kept of these, for this version of the catalogue; never the reader's own."""
         if version != self._version:
-            self._kept.clear()
+            self.forget()
             self._version = version
-        found = {}
-        for post_id in post_ids:
-            kept = self._kept.get(post_id, {}).get(variant)
-            if kept is not None and kept[0] != reader:
-                found[post_id] = kept[1]
-        return found
+        kept = self._kept.get(variant, {})
+        found = [(post_id, card) for post_id in post_ids if (card := kept.get(post_id)) is not None]
+        return {post_id: octets for post_id, (author, octets) in found if author != reader}
 
     @contextmanager
     def reading(self) -> Iterator[set[str]]:
@@ -67,9 +68,18 @@ class Shelf:
             del self._readings[id(changed)]
 
     def put(self, card: Card, variant: Variant, octets: bytes) -> None:
-        while len(self._kept) >= self._most:
-            del self._kept[next(iter(self._kept))]
-        self._kept.setdefault(card.id, {})[variant] = (card.author_id, octets)
+        """Keep it; what was kept first goes where there is no room."""
+        kept = self._kept.setdefault(variant, {})
+        self._drop(kept, card.id)
+        self._octets += len(octets)
+        kept[card.id] = (card.author_id, octets)
+        while self._octets > self._most:
+            fullest = max(self._kept.values(), key=len)
+            self._drop(fullest, next(iter(fullest)))
+
+    def _drop(self, kept: dict[str, tuple[str, bytes]], post_id: str) -> None:
+        if (card := kept.pop(post_id, None)) is not None:
+            self._octets -= len(card[1])
 
 
 def encoded(card: Card, catalogue: Catalogue, *, language: Language, crs: Crs, reader: str | None) -> bytes:
@@ -80,12 +90,17 @@ def encoded(card: Card, catalogue: Catalogue, *, language: Language, crs: Crs, r
 
 def page(hits: Sequence[Hit], by_id: Mapping[str, bytes], next_cursor: str | None) -> bytes:
     """What `wire.PostList` says, from encoded cards."""
-    cards = b",".join(with_distance(by_id[one.post_id], metres) for metres, one in hits if one.post_id in by_id)
+    cards = b",".join([by_id[one.post_id] + _ending(metres) for metres, one in hits if one.post_id in by_id])
     return b'{"items":[' + cards + b'],"next_cursor":' + orjson.dumps(next_cursor) + b"}"
 
 
 def with_distance(card: bytes, metres: int | None) -> bytes:
     """The whole card, so many metres away."""
+    return card + _ending(metres)
+
+
+@lru_cache(maxsize=65_536)
+def _ending(metres: int | None) -> bytes:
     if metres is None:
-        return card + _NO_DISTANCE
-    return card + b'"distance_m":%d,"distance_km":%s}' % (metres, repr(geo.distance_km(metres)).encode())
+        return _NO_DISTANCE
+    return b'"distance_m":%d,"distance_km":%s}' % (metres, repr(geo.distance_km(metres)).encode())

@@ -2,15 +2,18 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any, Final
 
-from sqlalchemy import case, func, select, update
+from sqlalchemy import bindparam, case, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from mutualaid.kit.clock import sql_now
 from mutualaid.kit.errors import NotFound
+from mutualaid.kit.plain import Plain
+from mutualaid.kit.prepared import Prepared
 from mutualaid.members.records import Member
 from mutualaid.posts import word_store
-from mutualaid.posts.records import Post, PostWord, Report
+from mutualaid.posts.records import Post, Report
 from mutualaid.posts.rules import URGENT_PAUSE
 
 
@@ -56,10 +59,20 @@ async def unfinished_of(session: AsyncSession, author_id: str, *states: str) -> 
     return list(await session.scalars(query))
 
 
-async def urgent_since(session: AsyncSession, author_id: str, now: datetime) -> int:
+async def urgent_since(plain: Plain, author_id: str, now: datetime) -> int:
     """How many urgent posts this member made within the last seven days."""
-    recent = (Post.author_id == author_id, Post.urgency == "urgent", Post.created_at > now - URGENT_PAUSE)
-    return await session.scalar(select(func.count()).select_from(Post).where(*recent)) or 0
+    (found,) = await plain.fetch(_URGENT, author=author_id, since=now - URGENT_PAUSE)
+    return int(found[0])
+
+
+def _urgent(_dialect: str, prefix: str) -> Any:
+    author: Any = bindparam(f"{prefix}author", required=True)
+    since: Any = bindparam(f"{prefix}since", required=True)
+    recent = (Post.author_id == author, Post.urgency == "urgent", Post.created_at > since)
+    return select(func.count()).select_from(Post).where(*recent)
+
+
+_URGENT: Final = Prepared(_urgent)
 
 
 async def reporters(session: AsyncSession, post_id: str) -> int:
@@ -73,7 +86,7 @@ async def reporters(session: AsyncSession, post_id: str) -> int:
 
 async def forget_words(session: AsyncSession, author_id: str) -> None:
     """The author has left for good: the words of their posts, readable by design, go too."""
-    await word_store.forget(session, PostWord.post_id.in_(select(Post.id).where(Post.author_id == author_id)))
+    await word_store.forget_all(session, author_id)
     await session.execute(update(Post).where(Post.author_id == author_id).values(note=""))
 
 

@@ -22,6 +22,16 @@ async def on_expiring(services: Services, payload: dict[str, str], *, now: datet
         await notices.tell(session, post.author_id, "expiring", subject=subject, occasion=occasion, now=now)
 
 
+async def on_unreachable(services: Services, payload: dict[str, str], *, now: datetime) -> None:
+    """`post.unreachable`: neighbours called twice and nobody answered; does it still stand? Asked anew once confirmed."""
+    async with services.database.transaction() as session:
+        post = await session.get(Post, payload["post"])
+        if post is None or post.state != "open":
+            return
+        occasion, subject = post.confirmed_at.isoformat(), Subject("post", post.id)
+        await notices.tell(session, post.author_id, "unreachable", subject=subject, occasion=occasion, now=now)
+
+
 async def on_ended(services: Services, payload: dict[str, str], *, now: datetime) -> None:
     """`post.ended`: its author hears of an end that was not their own doing. A moderator's close tells its reason itself."""
     async with services.database.transaction() as session:

@@ -9,11 +9,16 @@ A post answers to a question when its note and the names of its items, Chinese a
 
 import re
 import unicodedata
-from itertools import pairwise
+from functools import lru_cache
+from operator import add
 from typing import Final
 
 FEWEST: Final = 2  # letters, digits or characters in a question
+Term = tuple[str, ...]
+"""A word that is asked for, and the words of the items whose names have it: a post has the term that has any of them."""
+
 LONGEST: Final = 40  # of a question, folded; hence also of a word: what is longer can never be asked for
+LONGEST_ROW: Final = 65  # an item's code with its mark
 _HAN: Final = "\u3005\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"
 _RUNS: Final = re.compile(f"([{_HAN}]+)|([^\\W_{_HAN}]+)")
 
@@ -30,10 +35,19 @@ def words_of(*texts: str) -> frozenset[str]:
         for run in _RUNS.finditer(fold(text)):
             han, other = run.groups()
             if han is None:
-                found.add(other)
+                if len(other) <= LONGEST:
+                    found.add(other)
             else:
-                found.update((han,) if len(han) == 1 else (a + b for a, b in pairwise(han)))
-    return frozenset(word for word in found if len(word) <= LONGEST)
+                found.update((han,) if len(han) == 1 else map(add, han, han[1:]))
+    return frozenset(found)
+
+
+words_of_names = lru_cache(maxsize=4096)(words_of)
+
+
+def item_word(code: str) -> str:
+    """What stands for an item among the words of its posts: no text has such a word, for its mark parts words."""
+    return f"#{code}"
 
 
 def letters_in(text: str) -> int:

@@ -1,4 +1,4 @@
-"""The sorted columns: posts by age, and for each stream its posts by age, by rank and by cell. Built once, never changed.
+"""The sorted columns: posts by age; each stream's by age, by rank, by cell, by region. Built once, never changed.
 
 A post's number is its place by (`created_at` ascending, id descending): the higher of two is the newer, and among equals
 the one with the lower id, so that every order of the plaza ends in "the higher number first". A stream is a topic and
@@ -6,18 +6,18 @@ a kind. The one thing that changes is `alive`: what has changed since the buildi
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from typing import Any, Final
+from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from mutualaid.posts.index.places import Places
+from mutualaid.posts.index.circles import Circles
+from mutualaid.posts.index.places import Array, Places
 from mutualaid.posts.index.rows import Row
+from mutualaid.posts.index.runs import Runs, by_place, by_region
 from mutualaid.posts.rules import Kind
 
 KINDS: Final[tuple[Kind, ...]] = ("need", "offer")
-Array = NDArray[Any]
 _OF_POSTS: Final = ("high", "low", "created", "until", "cell", "region", "rank", "real")
 
 
@@ -87,18 +87,18 @@ class Topics:
 
 @dataclass(slots=True)
 class Lane:
-    """One stream's posts: by number, by (rank, number descending), and by cell, each cell's newest first.
-
-    `runs` are its cells by latitude: `run_lat`, `run_cell`, and where each begins in `celled` (one more at the end).
-    """
+    """One stream's posts: by number, by (rank, number descending), by cell, and by region and cell."""
 
     aged: Array
     ranked: Array
-    celled: Array
-    run_lat: Array
-    run_cell: Array
-    run_start: Array
+    placed: Runs
+    coded: Runs
+    stream: int
     reach: int = 2_000  # metres that a question for the nearest looks at first; it learns
+
+    @property
+    def octets(self) -> int:
+        return int(self.aged.nbytes + self.ranked.nbytes) + self.placed.octets + self.coded.octets
 
 
 @dataclass(slots=True)
@@ -117,6 +117,7 @@ class Base:
     by_id: Array  # numbers in the order of `high`
     alive: Array
     dead: int = 0
+    circles: Circles = field(default_factory=Circles)
 
     def __len__(self) -> int:
         return len(self.created)
@@ -157,7 +158,7 @@ class Base:
     def octets(self) -> int:
         """What its arrays hold."""
         own: int = sum(getattr(self, name).nbytes for name in (*_OF_POSTS, "by_id", "alive"))
-        return own + sum(int(getattr(lane, f.name).nbytes) for lane in self.lanes.values() for f in fields(Lane)[:6])
+        return own + sum(lane.octets for lane in self.lanes.values())
 
 
 def halves_of(post_id: str) -> tuple[int, int]:
@@ -165,36 +166,31 @@ def halves_of(post_id: str) -> tuple[int, int]:
     return int(post_id[:16], 16), int(post_id[16:], 16)
 
 
-def build(columns: Columns, lat: Array) -> Base:
-    """Sort. `lat`: of each cell by number, degrees. Runs in a thread: numpy lets the loop go on while it sorts."""
+def build(columns: Columns, keys: Array) -> Base:
+    """Sort. `keys`: of each cell by number, see `runs.place_keys`. For a thread: numpy lets the loop go on while it sorts."""
     order = np.lexsort((~columns.low, ~columns.high, columns.created))
     place = np.empty(len(order), dtype=np.int32)
     place[order] = np.arange(len(order), dtype=np.int32)
-    posts = {name: getattr(columns, name)[order] for name in _OF_POSTS}
-    return Base(
-        **posts,
-        lanes=_lanes(place[columns.owner], columns.stream, posts["rank"], posts["cell"], lat),
-        by_id=np.argsort(posts["high"], kind="stable").astype(np.int32),
+    base = Base(
+        **{name: getattr(columns, name)[order] for name in _OF_POSTS},
+        lanes={},
+        by_id=np.empty(0, np.int32),
         alive=np.ones(len(order), dtype=np.bool_),
     )
-
-
-def _lanes(number: Array, stream: Array, rank: Array, cell: Array, lat: Array) -> dict[int, Lane]:
+    base.by_id = np.argsort(base.high, kind="stable").astype(np.int32)
+    eastward = np.empty(len(keys), dtype=np.int32)
+    eastward[np.argsort(keys, kind="stable")] = np.arange(len(keys), dtype=np.int32)
+    number, stream = place[columns.owner], columns.stream
     by_stream = np.lexsort((number, stream))
     number, stream = number[by_stream], stream[by_stream]
     found, starts = np.unique(stream, return_index=True)
-    northward = np.empty(len(lat), dtype=np.int32)
-    northward[np.argsort(lat, kind="stable")] = np.arange(len(lat), dtype=np.int32)
-    lanes = {}
-    ends = np.append(starts[1:], len(stream))[: len(starts)]
-    for one, first, last in zip(found, starts, ends, strict=True):
-        aged = number[first:last].copy()
-        newest = aged[::-1]
-        ranked = newest[np.argsort(rank[newest], kind="stable")]
-        celled = newest[np.argsort(northward[cell[newest]], kind="stable")]
-        its_cells = cell[celled]
-        begins = np.flatnonzero(np.diff(its_cells, prepend=-1)).astype(np.int32)
-        run_cell = its_cells[begins]
-        run_start = np.append(begins, np.int32(len(celled)))
-        lanes[int(one)] = Lane(aged, ranked, celled, lat[run_cell], run_cell, run_start)
-    return lanes
+    for one, first, last in zip(found, starts, np.append(starts[1:], len(stream)), strict=False):
+        base.lanes[int(one)] = _lane(base, int(one), number[first:last].copy(), keys, eastward)
+    return base
+
+
+def _lane(base: Base, stream: int, aged: Array, keys: Array, eastward: Array) -> Lane:
+    newest = aged[::-1]
+    ranked = newest[np.argsort(base.rank[newest], kind="stable")]
+    placed = by_place(newest, base.cell, keys, eastward)
+    return Lane(aged, ranked, placed, by_region(newest, base.cell, base.region, eastward), stream)

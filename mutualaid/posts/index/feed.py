@@ -9,22 +9,23 @@ import asyncio
 import json
 import re
 import sqlite3
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from contextlib import AsyncExitStack
 from typing import Any, Final, Protocol
 
 from sqlalchemy.engine import make_url
 
+from mutualaid.kit import cells
 from mutualaid.kit.database import Database
 from mutualaid.posts import raw_cards
-from mutualaid.posts.cards import Card
+from mutualaid.posts.cards import Card, readable
 from mutualaid.posts.index.rows import Row
 from mutualaid.posts.plaza_records import KEPT
 
 Changes = dict[str, bool]
 """Each post that changed: whether it stood on the plaza before."""
 
-_AT_ONCE: Final = 2_000  # rows read at a stretch: a few milliseconds
+_AT_ONCE: Final = 500  # rows read at a stretch: a few milliseconds
 _BETWEEN: Final = "\x1f"
 _NUMBER: Final = re.compile(r"[0-9]{1,18}")
 _SNAPSHOT: Final = re.compile(r"[0-9]{1,20}:[0-9]{1,20}:([0-9]{1,20}(,[0-9]{1,20}){0,500})?")
@@ -45,7 +46,7 @@ class Feed(Protocol):
         """The same for somebody else's place; also None for what is no place."""
 
     async def rows(self, post_ids: Collection[str]) -> dict[str, Row]:
-        """How these posts stand on the plaza now; who is not there does not."""
+        """How these posts stand on the plaza now; who is not there does not, and whose place is no cell does not."""
 
     async def cards(self, post_ids: Collection[str]) -> list[Card]:
         """The cards of these posts, whatever their state."""
@@ -73,6 +74,11 @@ _MANY: Final = "SELECT count(*) FROM (SELECT 1 FROM plaza_entries LIMIT {}) AS f
 def _row(found: Any) -> Row:
     post_id, kind, real, cell, region, rank, created, until, topics = found
     return Row(post_id, kind, real, cell, int(region), rank, created, until, tuple(topics.split(_BETWEEN)))
+
+
+def _placed(rows: Iterable[Row]) -> list[Row]:
+    """Without those that somebody put where there is no place."""
+    return [row for row in rows if cells.is_cell(row.cell)]
 
 
 # ---- SQLite ------------------------------------------------------------------------------------------------------
@@ -123,11 +129,11 @@ class SqliteFeed:
 
     async def rows(self, post_ids: Collection[str]) -> dict[str, Row]:
         found = self._connection.execute(_LITE_ROWS, (json.dumps(list(post_ids)),))
-        return {row.id: row for row in map(_row, found)}
+        return {row.id: row for row in _placed(map(_row, found))}
 
     async def cards(self, post_ids: Collection[str]) -> list[Card]:
         found = self._connection.execute(raw_cards.SQLITE, (json.dumps(list(post_ids)),))
-        return [raw_cards.card(row) for row in found]
+        return readable(found, raw_cards.card)
 
     async def every(self) -> AsyncIterator[list[Row]]:
         after = ""
@@ -135,7 +141,7 @@ class SqliteFeed:
         try:
             while rows := await asyncio.to_thread(self._some, connection, after):
                 after = rows[-1].id
-                yield rows
+                yield _placed(rows)
         finally:
             connection.close()
 
@@ -215,13 +221,13 @@ class PostgresFeed:
 
     async def rows(self, post_ids: Collection[str]) -> dict[str, Row]:
         found = await (await self._asyncpg()).fetch(_GRES_ROWS, list(post_ids))
-        return {row.id: row for row in map(_row, found)}
+        return {row.id: row for row in _placed(map(_row, found))}
 
     async def cards(self, post_ids: Collection[str]) -> list[Card]:
         async with self._database.connected() as connection:
             asked = (await connection.get_raw_connection()).driver_connection
             assert asked is not None
-            return [raw_cards.card(row) for row in await asked.fetch(raw_cards.POSTGRESQL, list(post_ids))]
+            return readable(await asked.fetch(raw_cards.POSTGRESQL, list(post_ids)), raw_cards.card)
 
     async def every(self) -> AsyncIterator[list[Row]]:
         after = ""
@@ -230,7 +236,7 @@ class PostgresFeed:
             assert asked is not None
             while found := await asked.fetch(_GRES_EVERY, after, _AT_ONCE):
                 after = found[-1][0]
-                yield [_row(one) for one in found]
+                yield _placed(map(_row, found))
 
     async def many(self, least: int) -> bool:
         return bool(await (await self._asyncpg()).fetchval(_MANY.format("$1"), least) == least)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from mutualaid.kit import metrics, outbox
+from mutualaid.kit import metrics, outbox, tasks
 from mutualaid.kit.errors import Overloaded
 from mutualaid.kit.logs import where
 from mutualaid.posts.cards import Card
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from mutualaid.posts.index.standing import Standing
 
 LEAST: Final = 2_000  # entries; fewer are read from the tables as quickly, and cost no memory
+NEVER: Final = 1 << 40
 POLL_S: Final = 0.4  # without a bell
 _PATIENCE_S: Final = 0.25  # then the tables answer
 _AWAY_S: Final = KEPT.total_seconds() / 2  # after so long without it, the feed may have been swept
@@ -65,19 +66,28 @@ class Follower:
         self._fresh_at = time.monotonic()
         self._woken = asyncio.Event()
 
+    @property
+    def in_step(self) -> bool:
+        """Whether the feed could be read when it was asked last: then what is kept of it stands."""
+        return self._in_step
+
     async def caught_up(self) -> "Standing | None":
         """The plaza as it stands, every earlier commit included; None where it must be read from the tables."""
+        if self._waits:
+            await self._shared_turn()
+        else:
+            self._in_step = await self._turn()  # nothing in it waits: it needs no turns
+        return self._standing if self._in_step else None
+
+    async def _shared_turn(self) -> None:
         begun = self._begun
         async with self._lock:
             if self._begun == begun:
                 self._begun += 1
-                if self._waits:  # a reader who goes away must not leave the connection in the middle of an answer
-                    await self._quiet()
-                    self._turn_of = asyncio.create_task(self._turn())
-                    self._in_step = await asyncio.shield(self._turn_of)
-                else:
-                    self._in_step = await self._turn()
-        return self._standing if self._in_step else None
+                await self._quiet()
+                self._turn_of = asyncio.create_task(self._turn())
+                # A reader who goes away must not leave the connection in the middle of an answer.
+                self._in_step = await asyncio.shield(self._turn_of)
 
     async def missed(self, place: str) -> Told | None:
         """The posts that changed since somebody's place; None where that cannot be told."""
@@ -113,6 +123,11 @@ class Follower:
         """Seconds since the feed was read last."""
         return time.monotonic() - self._fresh_at
 
+    def renew(self) -> None:
+        """Make a new base of what stands, worn or not."""
+        if self._standing is not None and self._making is None:
+            self._begin(self._standing)
+
     def wake(self) -> None:
         """Look now."""
         self._woken.set()
@@ -138,17 +153,14 @@ class Follower:
                 self._woken.clear()
 
     async def close(self) -> None:
-        for task in (self._turn_of, self._making):
-            if task is not None and not task.done():
-                task.cancel()
-                await asyncio.wait([task])
+        await tasks.end(self._turn_of, self._making)
         await self.feed.close()
 
     # ---- a turn ----
 
     async def _turn(self) -> bool:
         try:
-            async with asyncio.timeout(_PATIENCE_S):
+            async with asyncio.timeout(_PATIENCE_S if self._waits else None):
                 if not self.feed.place or self.staleness_s > _AWAY_S:
                     self._begin_anew()
                     await self.feed.open()
@@ -223,7 +235,8 @@ class Follower:
         self._making = asyncio.create_task(self._make(standing), name="plaza index")
 
     async def _make(self, standing: "Standing | None") -> None:
-        from mutualaid.posts.index import making  # arrays are loaded by those who need them
+        await asyncio.to_thread(_load_arrays)
+        from mutualaid.posts.index import making
 
         began = time.monotonic()
         try:
@@ -246,6 +259,11 @@ def _is_loss(problem: Exception) -> bool:
     return known or type(problem).__module__.startswith("asyncpg")
 
 
+def _load_arrays() -> None:
+    """They are loaded by those who need them, and it takes a tenth of a second: not in the loop."""
+    import mutualaid.posts.index.making  # noqa: F401
+
+
 def _since(began: float) -> float:
     return round(time.monotonic() - began, 3)
 
@@ -253,7 +271,11 @@ def _since(began: float) -> float:
 @asynccontextmanager
 async def following(services: Services) -> AsyncIterator[Follower]:
     """A follower of this database's feed within the block, woken by the outbox's bell."""
-    follower = Follower(feed_of(services.database), waits=services.database.dialect == "postgresql")
+    waits, least = (
+        services.database.dialect == "postgresql",
+        LEAST if services.settings.plaza_index == "auto" else NEVER,
+    )
+    follower = Follower(feed_of(services.database), least=least, waits=waits)
 
     async def rung(_payload: str) -> None:
         follower.wake()
@@ -263,6 +285,5 @@ async def following(services: Services) -> AsyncIterator[Follower]:
         try:
             yield follower
         finally:
-            running.cancel()
-            await asyncio.wait([running])
+            await tasks.end(running)
             await follower.close()

@@ -7,6 +7,7 @@ from typing import Final
 from mutualaid.posts.index.base import Columns, Topics, build
 from mutualaid.posts.index.feed import Feed
 from mutualaid.posts.index.places import Places
+from mutualaid.posts.index.runs import place_keys
 from mutualaid.posts.index.standing import Standing
 
 _SPARE: Final = 256 << 20  # octets that are left to others
@@ -40,8 +41,8 @@ async def renewed(standing: Standing, free: Free) -> Standing:
 
 
 async def _built(parts: list[Columns], places: Places, topics: Topics) -> Standing:
-    lat = places.lat[: len(places)].copy()
-    base = await asyncio.to_thread(lambda: build(Columns.joined(parts), lat))
+    keys = place_keys(places.lat[: len(places)], places.lng[: len(places)])
+    base = await asyncio.to_thread(lambda: build(Columns.joined(parts), keys))
     return Standing(base, places, topics)
 
 

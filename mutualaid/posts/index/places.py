@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from mutualaid.kit import cells, spots
 from mutualaid.kit.geo import Point
 
+Array = NDArray[Any]
 Ints = NDArray[np.int32]
 Metres = NDArray[np.int64]
 
@@ -49,13 +50,16 @@ class Places:
 
     def metres(self, viewer: str, numbers: Ints) -> Metres:
         """Whole metres from a cell to each of these: what `cells.between_m` says, to the metre."""
-        apart = self._xyz[numbers] - spots.on_sphere(cells.centre(viewer))
-        chord: Any = np.sqrt((apart * apart).sum(axis=1))
+        apart = self._xyz[numbers]
+        apart -= spots.on_sphere(cells.centre(viewer))
+        chord: Any = np.sqrt(np.einsum("ij,ij->i", apart, apart))
         exact: Any = 2 * spots.RADIUS_M * np.arcsin(np.minimum(chord / 2, 1.0))
-        whole: Metres = np.rint(exact).astype(np.int64)
-        unsure = (np.abs(exact - np.floor(exact) - 0.5) < _UNSURE_M) | (exact > _FAR_M)
-        for n in np.flatnonzero(unsure):
-            whole[n] = cells.between_m(viewer, self._names[numbers[n]])
+        rounded = np.rint(exact)
+        whole: Metres = rounded.astype(np.int64)
+        unsure = (np.abs(exact - rounded) > 0.5 - _UNSURE_M) | (exact > _FAR_M)
+        if unsure.any():
+            for n in np.flatnonzero(unsure):
+                whole[n] = cells.between_m(viewer, self._names[numbers[n]])
         return whole
 
     def inside(self, south_west: Point, north_east: Point, numbers: Ints) -> NDArray[np.bool_]:

@@ -10,11 +10,12 @@ from typing import Final
 import numpy as np
 
 from mutualaid.kit.geo import Point
-from mutualaid.kit.instants import micros, moment
+from mutualaid.kit.instants import micros
 from mutualaid.posts.index import base as bases
 from mutualaid.posts.index import search
-from mutualaid.posts.index.base import KINDS, Array, Base, Topics
-from mutualaid.posts.index.places import Places
+from mutualaid.posts.index.base import KINDS, Base, Topics
+from mutualaid.posts.index.nearest import Asked, nearest
+from mutualaid.posts.index.places import Array, Places
 from mutualaid.posts.index.rows import Row
 from mutualaid.posts.index.search import Wanted
 from mutualaid.posts.index.tail import Tail
@@ -100,16 +101,8 @@ class Standing:
         """By whole metres from the viewer's cell, then as `newest`."""
         wanted, streams = _wanted(filters, now), self._streams(filters)
         behind = None if after is None else (after[0], self.base.boundary(micros(after[1]), after[2]))
-        numbers, metres = search.nearest(
-            self.base,
-            self._lanes(streams),
-            wanted,
-            self.places,
-            viewer=viewer,
-            within_m=within_m,
-            after=behind,
-            limit=limit,
-        )
+        asked = Asked(viewer, within_m, behind, limit)
+        numbers, metres = nearest(self.base, self._lanes(streams), wanted, self.places, asked)
         old = self._found(self.base, numbers, metres)
         if not len(self.tail):
             return list(old)
@@ -168,23 +161,23 @@ class Standing:
         return self.tail.low[late], self.tail.high[late]
 
     def _found(self, columns: Base | Tail, numbers: Array, metres: Array | None = None) -> Iterator[Hit]:
-        away: list[int | None] = [None] * len(numbers) if metres is None else metres.tolist()
-        rows = zip(
-            columns.high[numbers].tolist(),
-            columns.low[numbers].tolist(),
-            columns.cell[numbers].tolist(),
+        count = len(numbers)
+        halves = np.empty((count, 2), dtype=">u8")
+        halves[:, 0], halves[:, 1] = columns.high[numbers], columns.low[numbers]
+        ids = halves.tobytes().hex()
+        found = map(
+            Found,
+            [ids[start : start + 32] for start in range(0, 32 * count, 32)],
+            map(self.places.name, columns.cell[numbers].tolist()),
             columns.rank[numbers].tolist(),
             columns.created[numbers].tolist(),
-            away,
-            strict=True,
         )
-        for high, low, cell, rank, created, far in rows:
-            yield far, Found(f"{high:016x}{low:016x}", self.places.name(cell), rank, moment(created))
+        return zip([None] * count if metres is None else metres.tolist(), found, strict=True)
 
     def _merged(self, old: Iterator[Hit], late: Iterator[Hit], limit: int, *, by_rank: bool = False) -> list[Hit]:
         def place(hit: Hit) -> tuple[int, int, int, str]:
             metres, found = hit
-            return metres or 0, found.rank if by_rank else 0, -micros(found.created_at), found.post_id
+            return metres or 0, found.rank if by_rank else 0, -found.created, found.post_id
 
         return list(islice(merge(old, late, key=place), limit))
 

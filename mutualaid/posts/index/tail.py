@@ -5,8 +5,8 @@ from typing import Final
 
 import numpy as np
 
-from mutualaid.posts.index.base import Array, Columns, Topics, halves_of
-from mutualaid.posts.index.places import Places
+from mutualaid.posts.index.base import Columns, Topics, halves_of
+from mutualaid.posts.index.places import Array, Places
 from mutualaid.posts.index.rows import Row
 
 _ROOM: Final = 256
