@@ -1,27 +1,25 @@
 """Both sides say yes: the amounts are held on both posts at once, line by line, or nothing changes at all."""
 
 from collections import Counter
-from collections.abc import Iterator
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from mutualaid.catalogue.snapshot import Catalogue
 from mutualaid.kit import audit, outbox
-from mutualaid.matching import store
+from mutualaid.matching import making_room, reserving, rules, store
 from mutualaid.matching.errors import MatchNotOpen, NeedCapReached
-from mutualaid.matching.records import Match, MatchLine
+from mutualaid.matching.records import Match
 from mutualaid.matching.store import Pair
 from mutualaid.members import blocks
 from mutualaid.posts import actions as posts
 from mutualaid.posts.errors import PostNotOpen
-from mutualaid.posts.records import PostLine
 from mutualaid.posts.rules import Kind
 
 
 async def accept(session: AsyncSession, match_id: str, *, by: str, catalogue: Catalogue, now: datetime) -> Match:
     """One side's yes. The second one makes it agreed: 409 `quantity_gone` or `need_cap_reached` where that cannot be."""
-    pair = await store.lock_own(session, match_id, by)
+    pair = await store.lock_own(session, match_id, by, around=True)
     return await accept_locked(session, pair, side=pair.match.side_of(by), by=by, catalogue=catalogue, now=now)
 
 
@@ -30,23 +28,40 @@ async def accept_locked(
 ) -> Match:
     """The same for a match whose posts are locked already."""
     match = pair.match
-    both = match.accept(side, now)
+    match.still_acceptable(side, now)
     if not all(post.state == "open" and post.until > now for post in (pair.need, pair.offer)):
         raise PostNotOpen
-    if await blocks.between(session, match.need_author_id, match.offer_author_id):
+    if await blocks.between(session, match.need_author_id, match.offer_author_id) or _refused(match, catalogue):
         raise MatchNotOpen
-    audit.note(session, actor=by, deed="match.accepted", subject=match.id, now=now, facts={"side": side})
-    if both:
-        await _agree(session, pair, catalogue, now=now)
+    if rules.other(side) in match.accepted_by:
+        await _agree(session, pair, side, catalogue, by=by, now=now)
+    else:
+        match.accept(side, now)
+        _note_yes(session, match, side, by=by, now=now)
     return match
 
 
-async def _agree(session: AsyncSession, pair: Pair, catalogue: Catalogue, *, now: datetime) -> None:
+def _refused(match: Match, catalogue: Catalogue) -> bool:
+    """Whether something of it was taken out of the catalogue, or is refused, since it was proposed."""
+    items = [catalogue.get(line.item) for line in match.lines]
+    return not all(item is not None and item.listable for item in items)
+
+
+def _note_yes(session: AsyncSession, match: Match, side: Kind, *, by: str, now: datetime) -> None:
+    audit.note(session, actor=by, deed="match.accepted", subject=match.id, now=now, facts={"side": side})
+
+
+async def _agree(
+    session: AsyncSession, pair: Pair, side: Kind, catalogue: Catalogue, *, by: str, now: datetime
+) -> None:
+    """Proposals that nobody has accepted give way to two who agree; those that somebody has accepted do not."""
     match = pair.match
-    for line, wanted, given in held_lines(pair):
-        wanted.hold(line.quantity)
-        given.hold(line.quantity)
+    reserving.let_go(pair)
+    match.accept(side, now)
+    await making_room.for_agreement(session, pair, now=now)
+    reserving.hold(pair)
     await _under_the_cap(session, match, catalogue, now=now)
+    _note_yes(session, match, side, by=by, now=now)
     audit.note(session, actor=None, deed="match.agreed", subject=match.id, now=now, facts=amounts(match))
     await outbox.enqueue(session, "match.agreed", {"match": match.id}, at=now)
     for post_id in match.post_ids:
@@ -62,13 +77,6 @@ async def _under_the_cap(session: AsyncSession, match: Match, catalogue: Catalog
         item = catalogue.get(code)
         if item is not None and promised.get(code, 0) + amount > item.need_max:
             raise NeedCapReached
-
-
-def held_lines(pair: Pair) -> Iterator[tuple[MatchLine, PostLine, PostLine]]:
-    """(line of the match, line of the need, line of the offer). Lines of posts are never taken away."""
-    lines = {line.id: line for post in (pair.need, pair.offer) for line in post.lines}
-    for line in pair.match.lines:
-        yield line, lines[line.need_line_id], lines[line.offer_line_id]
 
 
 def amounts(match: Match) -> audit.Facts:

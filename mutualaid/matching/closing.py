@@ -8,12 +8,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from mutualaid.kit import audit, outbox
 from mutualaid.kit.errors import FieldError, Invalid
 from mutualaid.kit.texts import N_
-from mutualaid.matching import store
-from mutualaid.matching.agreeing import held_lines
+from mutualaid.matching import reserving, store
 from mutualaid.matching.drafts import HandedOver
 from mutualaid.matching.ending import ended
-from mutualaid.matching.records import Match, MatchLine
-from mutualaid.matching.rules import FailReason
+from mutualaid.matching.records import Match, MatchLine, Objection
+from mutualaid.matching.rules import FailReason, contradict
 from mutualaid.posts import actions as posts
 
 
@@ -30,11 +29,11 @@ async def complete(
     amounts = _amounts(match.lines, lines)
     if not match.close(side, now, reason=None):
         if match.state != "completed" or any(line.completed != amounts.get(line.id, 0) for line in match.lines):
-            await _dispute(session, match, by=by, now=now, facts={"says": "completed", "amount": sum(amounts.values())})
+            await _dispute(session, match, "completed", amounts, by=by, now=now)
         else:
             audit.note(session, actor=by, deed="match.confirmed", subject=match.id, now=now)
         return match
-    for line, wanted, given in held_lines(pair):
+    for line, wanted, given in reserving.lines_of(pair):
         line.completed = amounts.get(line.id, 0)
         for held in (wanted, given):
             held.hand_over(line.completed)
@@ -48,25 +47,39 @@ async def complete(
 
 
 async def fail(session: AsyncSession, match_id: str, reason: FailReason, *, by: str, now: datetime) -> Match:
-    """Nothing changed hands. The first word of either side decides and frees everything; the pair never returns."""
+    """Nothing changed hands. The first word of either side decides and frees everything; the pair never returns.
+
+    The other side may say so too; where each says that the other did not come, that is a dispute.
+    """
     pair = await store.lock_own(session, match_id, by)
     match = pair.match
     side = match.side_of(by)
+    if match.state == "agreed":
+        reserving.let_go(pair)
     if not match.close(side, now, reason=reason):
-        if match.state == "failed":
+        if match.state == "failed" and not contradict(match.because, reason):
             audit.note(session, actor=by, deed="match.confirmed", subject=match.id, now=now)
         else:
-            await _dispute(session, match, by=by, now=now, facts={"says": reason})
+            await _dispute(session, match, reason, {}, by=by, now=now)
         return match
-    for line, wanted, given in held_lines(pair):
-        wanted.free_up(line.quantity)
-        given.free_up(line.quantity)
     await ended(session, pair, actor=by, why=reason, now=now, facts={"by": side})
     return match
 
 
-async def _dispute(session: AsyncSession, match: Match, *, by: str, now: datetime, facts: audit.Facts) -> None:
-    match.disputed = True
+async def _dispute(
+    session: AsyncSession,
+    match: Match,
+    says: Objection,
+    amounts: dict[str, int],
+    *,
+    by: str,
+    now: datetime,
+) -> None:
+    """Keep what the other side says. What a needer says they did not get no longer counts as promised to them."""
+    match.disputed, match.objection = True, says
+    for line in match.lines:
+        line.objected = amounts.get(line.id, 0)
+    facts: audit.Facts = {"says": says, "amount": sum(amounts.values())}
     audit.note(session, actor=by, deed="match.disputed", subject=match.id, now=now, facts=facts)
     await outbox.enqueue(session, "match.disputed", {"match": match.id, "by": match.side_of(by)}, at=now)
 

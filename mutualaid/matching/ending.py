@@ -6,8 +6,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from mutualaid.kit import audit, outbox
-from mutualaid.matching import store
-from mutualaid.matching.agreeing import held_lines
+from mutualaid.matching import reserving, store
 from mutualaid.matching.records import OPEN, Match, WithdrawnBecause
 from mutualaid.matching.store import Pair
 from mutualaid.members import blocks
@@ -23,6 +22,7 @@ async def decline(session: AsyncSession, match_id: str, *, by: str, now: datetim
 
 
 async def _decline(session: AsyncSession, pair: Pair, *, by: str, now: datetime) -> None:
+    reserving.let_go(pair)
     pair.match.decline(pair.match.side_of(by), now)
     await ended(session, pair, actor=by, why="declined", now=now)
 
@@ -30,7 +30,7 @@ async def _decline(session: AsyncSession, pair: Pair, *, by: str, now: datetime)
 async def block(session: AsyncSession, match_id: str, *, by: str, now: datetime) -> Match:
     """Nothing more with this person: every match between the two ends, whatever posts it is about."""
     match = await store.own(session, match_id, by)
-    whom = match.offer_author_id if match.side_of(by) == "need" else match.need_author_id
+    whom = match.counterpart(by)
     await blocks.block(session, by, whom, now)
     await end_between(session, by, whom, now=now)
     return await store.own(session, match_id, by)
@@ -55,6 +55,7 @@ async def lapse(session: AsyncSession, match_id: str, *, now: datetime) -> None:
 
 async def lapse_locked(session: AsyncSession, pair: Pair, *, now: datetime) -> None:
     """The same for a match whose posts are locked already."""
+    reserving.let_go(pair)
     pair.match.lapse(now)
     await ended(session, pair, actor=None, why="lapsed", now=now)
 
@@ -78,6 +79,16 @@ async def withdraw_for_member(
     return await _withdraw_each(session, pairs, because=because, actor=actor, now=now)
 
 
+async def withdraw_unaccepted(session: AsyncSession, post_id: str, *, because: WithdrawnBecause, now: datetime) -> int:
+    """A post is out of sight: what nobody has accepted goes to others. How many there were."""
+    pairs = [
+        pair
+        for pair in await store.lock_live(session, store.of_post(post_id), Match.state == "proposed")
+        if pair.post(post_id).state != "open"
+    ]
+    return await _withdraw_each(session, pairs, because=because, actor=None, now=now)
+
+
 async def _withdraw_each(
     session: AsyncSession, pairs: Sequence[Pair], *, because: WithdrawnBecause, actor: str | None, now: datetime
 ) -> int:
@@ -90,13 +101,18 @@ async def _withdraw_each(
 async def _withdraw(
     session: AsyncSession, pair: Pair, *, because: WithdrawnBecause, actor: str | None, now: datetime
 ) -> None:
-    held = pair.match.state == "agreed"
+    reserving.let_go(pair)
     pair.match.withdraw(because, now)
-    if held:
-        for line, wanted, given in held_lines(pair):
-            wanted.free_up(line.quantity)
-            given.free_up(line.quantity)
     await ended(session, pair, actor=actor, why=because, now=now)
+
+
+async def give_way(
+    session: AsyncSession, pair: Pair, *, because: WithdrawnBecause, now: datetime, look: bool = True
+) -> None:
+    """A proposal is withdrawn for a better one, or for what its author wishes. `look`: its posts are looked at again."""
+    reserving.let_go(pair)
+    pair.match.withdraw(because, now)
+    await ended(session, pair, actor=None, why=because, now=now, look=look)
 
 
 async def ended(
@@ -107,25 +123,21 @@ async def ended(
     why: str,
     now: datetime,
     facts: audit.Facts | None = None,
+    look: bool = True,
 ) -> None:
-    """What follows from every end: its audit row, word to both sides, and another look for the posts that go on.
+    """What follows from every end: its audit row, word to whom it concerns, and another look for the posts that go on.
 
     A post whose own time was over and that only an agreement had kept is looked at by its clock instead.
     """
     match = pair.match
-    audit.note(
-        session,
-        actor=actor,
-        deed=f"match.{match.state}",
-        subject=match.id,
-        now=now,
-        facts={"why": why, **(facts or {})},
-    )
-    await outbox.enqueue(session, "match.ended", {"match": match.id, "why": why}, at=now)
+    said = {"why": why, **(facts or {})}
+    audit.note(session, actor=actor, deed=f"match.{match.state}", subject=match.id, now=now, facts=said)
+    if match.accepted_by or match.state != "withdrawn":  # where nobody had said yes, nobody waits
+        await outbox.enqueue(session, "match.ended", {"match": match.id, "why": why}, at=now)
     for post in (pair.need, pair.offer):
         if post.ended:
             continue
         if post.until <= now:
             await outbox.enqueue(session, "post.due", {"post": post.id}, at=now)
-        else:
+        elif look:
             await posts.look_again(session, post.id, now=now)

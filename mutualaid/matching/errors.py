@@ -43,4 +43,7 @@ class MatchClosed(AidError):
 class NeedCapReached(AidError):
     kind = "conflict"
     code = "need_cap_reached"
-    text = N_("This would be more of one item than a member can be given within seven days.")
+    text = N_(
+        "This would be more of one item than the one who needs it can be given within seven days. "
+        "It is their limit, not the giver's; later in the week it may go."
+    )

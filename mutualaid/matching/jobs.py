@@ -4,7 +4,7 @@ from datetime import datetime
 
 from mutualaid.catalogue import snapshot
 from mutualaid.kit import outbox
-from mutualaid.matching import ending, looking, proposing, store
+from mutualaid.matching import ending, repairing, store, sweeping
 from mutualaid.posts import actions as posts
 from mutualaid.posts import store as posts_store
 from mutualaid.posts.rules import AGREED_DEFERS_EXPIRY
@@ -12,13 +12,16 @@ from mutualaid.services import Services
 
 
 async def on_post_changed(services: Services, payload: dict[str, str], *, now: datetime) -> None:
-    """A post is there, or something of it is free again: look for counterparts, and propose what fits."""
+    """A post is there, or something of it is free again, or it asks for something else: what is proposed round it is put
+    right."""
     catalogue = await snapshot.current(services.database)
-    async with services.database.reading() as session:
-        others = await looking.look(session, payload["post"], catalogue=catalogue, now=now)
-    if others:
-        async with services.database.transaction() as session:
-            await proposing.propose(session, payload["post"], others, catalogue=catalogue, now=now)
+    await repairing.repair(services.database, payload["post"], catalogue=catalogue, now=now)
+
+
+async def on_post_hidden(services: Services, payload: dict[str, str], *, now: datetime) -> None:
+    """A post is out of sight: what nobody has accepted goes to others."""
+    async with services.database.transaction() as session:
+        await ending.withdraw_unaccepted(session, payload["post"], because="post_hidden", now=now)
 
 
 async def on_post_ended(services: Services, payload: dict[str, str], *, now: datetime) -> None:
@@ -35,8 +38,10 @@ async def on_post_due(services: Services, payload: dict[str, str], *, now: datet
             return
         last = post.until + AGREED_DEFERS_EXPIRY
         if now < last and await store.has_agreed(session, post.id):
-            key = f"post.due:{post.id}:{last.isoformat()}"
+            key = f"{post.id}:post.due:{last.isoformat()}"
             await outbox.enqueue(session, "post.due", {"post": post.id}, at=last, key=key)
+            for match_id in await store.agreed_of(session, post.id):
+                await outbox.enqueue(session, "match.unrecorded", {"match": match_id, "post": post.id}, at=now)
         else:
             await posts.expire(session, post, now=now)
 
@@ -45,3 +50,17 @@ async def on_match_due(services: Services, payload: dict[str, str], *, now: date
     """A proposal's time has come."""
     async with services.database.transaction() as session:
         await ending.lapse(session, payload["match"], now=now)
+
+
+async def announce_sweeps(services: Services, _payload: dict[str, str], *, now: datetime) -> None:
+    """Each market is swept by whichever worker claims it."""
+    await sweeping.announce(services, await snapshot.current(services.database), now=now)
+
+
+async def on_sweep(services: Services, payload: dict[str, str], *, now: datetime) -> None:
+    """One market."""
+    catalogue = await snapshot.current(services.database)
+    if not await sweeping.sweep(services, catalogue, payload["items"].split(","), now=now):
+        key = f"match.sweep:{payload['items'].split(',')[0]}"
+        async with services.database.transaction() as session:
+            await outbox.enqueue(session, "match.sweep", payload, at=now, key=key, lane=outbox.SEEKING, again=True)

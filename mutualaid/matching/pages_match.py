@@ -9,7 +9,7 @@ from starlette.responses import Response
 from mutualaid.catalogue import snapshot
 from mutualaid.kit import clock
 from mutualaid.kit.doors import language, parse
-from mutualaid.kit.errors import Invalid
+from mutualaid.kit.errors import FieldError, Invalid
 from mutualaid.kit.faces import forms
 from mutualaid.kit.faces.errors import or_again
 from mutualaid.kit.faces.forms import Form
@@ -20,7 +20,9 @@ from mutualaid.matching import agreeing, closing, ending, reading, store
 from mutualaid.matching.drafts import CompleteDraft, FailDraft
 from mutualaid.matching.errors import AlreadyAccepted
 from mutualaid.matching.meeting import may_meet
+from mutualaid.matching.records import Match
 from mutualaid.matching.wire import MatchList, MatchView
+from mutualaid.members import blocks
 from mutualaid.members.errors import ConsentNeeded, RealNameNeeded
 from mutualaid.members.pages_consents import asked_first
 from mutualaid.members.policies import REAL_NAME, SIGNED_IN
@@ -83,14 +85,17 @@ async def _own(request: Request) -> MatchView:
         )
 
 
-def _context(request: Request, match: MatchView, form: Form = forms.EMPTY) -> dict[str, Any]:
+async def _context(request: Request, match: MatchView, form: Form = forms.EMPTY) -> dict[str, Any]:
     """What may be done now: an ended handover can be answered by the other side for a day."""
     objecting = match.state in ("completed", "failed") and match.closed_by != match.side and not match.disputed
-    return {"match": match, "form": form, "why": WHY, "objecting": objecting}
+    async with of(request).database.reading() as session:
+        other = (await store.own(session, match.id, request.user.id)).counterpart(request.user.id)
+        blocked = await blocks.said(session, request.user.id, other)
+    return {"match": match, "form": form, "why": WHY, "objecting": objecting, "blocked": blocked}
 
 
 async def show(request: Request) -> Response:
-    return page(request, "matches/show.html", **_context(request, await _own(request)))
+    return page(request, "matches/show.html", **await _context(request, await _own(request)))
 
 
 async def accept(request: Request) -> Response:
@@ -109,14 +114,14 @@ async def accept(request: Request) -> Response:
         async with database.transaction() as session:
             await agreeing.accept(session, match.id, by=request.user.id, catalogue=catalogue, now=clock.now())
 
-    with or_again("matches/show.html", but=(ConsentNeeded, RealNameNeeded), **_context(request, match)):
+    with or_again("matches/show.html", but=(ConsentNeeded, RealNameNeeded), **await _context(request, match)):
         await asked_first(request, form, deed)
     return go(request, f"/matches/{match.id}", said=N_("You have said yes."))
 
 
 async def decline(request: Request) -> Response:
     match = await _own(request)
-    with or_again("matches/show.html", **_context(request, match)):
+    with or_again("matches/show.html", **await _context(request, match)):
         async with of(request).database.transaction() as session:
             await ending.decline(session, match.id, by=request.user.id, now=clock.now())
     return go(request, f"/matches/{match.id}", said=N_("You have declined."))
@@ -130,32 +135,51 @@ async def block(request: Request) -> Response:
 
 
 async def complete(request: Request) -> Response:
-    """It changed hands, as much as was typed."""
+    """It changed hands, as much as was typed; asked once more with these amounts, since it cannot be taken back."""
     form, match = await forms.read(request), await _own(request)
+    if form.get("do") == "edit":
+        return page(request, "matches/show.html", **await _context(request, match, form))
     typed = [(f"lines.{n}", line) for n, line in enumerate(match.lines)]
-    given = [(field, line) for field, line in typed if form.get(field) not in ("", "0")]
-    lines = [
-        {"need_line": line.need_line, "offer_line": line.offer_line, "quantity": forms.number(form.get(field))}
-        for field, line in given
+    given = [
+        (field, line, number) for field, line in typed if (number := forms.number(form.get(field))) not in (None, 0)
     ]
-    with or_again("matches/show.html", **_context(request, match, form)):
+    lines = [
+        {"need_line": line.need_line, "offer_line": line.offer_line, "quantity": number} for _, line, number in given
+    ]
+    with or_again("matches/show.html", **await _context(request, match, form)):
+        if not given:
+            raise Invalid([FieldError(field, "too_small", _AT_LEAST) for field, _ in typed])
         try:
             done = await parse({"lines": lines}, CompleteDraft)
+            over = [n for n, (_, line, number) in enumerate(given) if number > line.quantity]
+            if not over and not form.has("sure") and match.state == "agreed":
+                return page(request, "matches/complete.html", match=match, given=given)
             async with of(request).database.transaction() as session:
-                await closing.complete(session, match.id, done.lines, by=request.user.id, now=clock.now())
+                closed = await closing.complete(session, match.id, done.lines, by=request.user.id, now=clock.now())
         except Invalid as refusal:
-            raise forms.beside(refusal, "lines", [field for field, _ in given]) from refusal
-    return go(request, f"/matches/{match.id}", said=N_("Noted. Thank you!"))
+            raise forms.beside(refusal, "lines", [field for field, _, _ in given]) from refusal
+    return go(request, f"/matches/{match.id}", said=_noted(closed, N_("Noted. Thank you!")))
+
+
+def _noted(closed: Match, decided: str) -> str:
+    """What a word about the handover has done: a dispute decides nothing, nor does saying the same as the other."""
+    if closed.disputed:
+        return N_("Noted. You two said different things: a moderator will look. Until then nothing here changes.")
+    return N_("Noted. Thank you!") if closed.answered else decided
+
+
+_AT_LEAST: Final = N_("How many were handed over? At least 1; if nothing was, choose below why it did not work out.")
 
 
 async def fail(request: Request) -> Response:
     """Nothing changed hands."""
     form, match = await forms.read(request), await _own(request)
-    with or_again("matches/show.html", **_context(request, match, form)):
+    with or_again("matches/show.html", **await _context(request, match, form)):
         said = await parse({"reason": form.get("reason")} if form.has("reason") else {}, FailDraft)
         async with of(request).database.transaction() as session:
-            await closing.fail(session, match.id, said.reason, by=request.user.id, now=clock.now())
-    return go(request, f"/matches/{match.id}", said=N_("Noted. What was promised is free for others again."))
+            closed = await closing.fail(session, match.id, said.reason, by=request.user.id, now=clock.now())
+    free = N_("Noted. What was promised is free for others again.")
+    return go(request, f"/matches/{match.id}", said=_noted(closed, free))
 
 
 PAGES = (

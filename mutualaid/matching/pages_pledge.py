@@ -20,7 +20,7 @@ from mutualaid.kit.faces.forms import Form
 from mutualaid.kit.faces.rendering import page
 from mutualaid.kit.faces.rows import row
 from mutualaid.kit.texts import N_
-from mutualaid.matching import pledging, rules
+from mutualaid.matching import pledging, rules, store
 from mutualaid.matching.drafts import PledgeDraft
 from mutualaid.matching.meeting import may_meet
 from mutualaid.members.errors import ConsentNeeded, RealNameNeeded
@@ -69,6 +69,7 @@ async def _around(request: Request, form: Form) -> dict[str, Any]:
         if theirs.author_id == reader:
             raise OwnPost
         own = await _own(session, reader, theirs)
+        ended = await store.never_again(session, theirs.id)
 
     def view(card: Card) -> PostView:
         return post_view(card, catalogue, language=language(request), reader=reader)
@@ -78,11 +79,12 @@ async def _around(request: Request, form: Form) -> dict[str, Any]:
     for mine in own:
         pairs = _pairs(mine, theirs, catalogue, request, start=n)
         n += len(pairs)
-        if pairs:
+        if pairs and mine.id not in ended:
             choices.append(Choice(view(mine), pairs))
     other, here = rules.other(theirs.kind), quote(f"/posts/{theirs.id}/pledge", safe="")
     make = f"/posts/new?kind={other}&item={theirs.lines[0].item}&next={here}"
-    return {"form": form, "post": view(theirs), "choices": choices, "make": make}
+    past = any(mine.id in ended for mine in own)
+    return {"form": form, "post": view(theirs), "choices": choices, "make": make, "past": past}
 
 
 async def _own(session: AsyncSession, reader: str, theirs: Card) -> list[Card]:
@@ -93,12 +95,13 @@ async def _own(session: AsyncSession, reader: str, theirs: Card) -> list[Card]:
 def _pairs(mine: Card, theirs: Card, catalogue: Catalogue, request: Request, *, start: int) -> list[Pair]:
     need, offer = (mine, theirs) if mine.kind == "need" else (theirs, mine)
     found: list[Pair] = []
+    spoken = language(request)
     for wanted in need.lines:
         instead = rules.substitutes_of([wanted.item], catalogue.items) if wanted.substitutes else frozenset()
         for given in offer.lines:
             item = catalogue.get(given.item)
             if item is not None and (given.item == wanted.item or given.item in instead):
-                pair = Pair(start + len(found), wanted, given, item.title(language(request)), item.unit)
+                pair = Pair(start + len(found), wanted, given, item.title(spoken), item.counted_in(spoken))
                 found += [pair] if pair.most > 0 else []
     return found
 

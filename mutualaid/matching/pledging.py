@@ -11,16 +11,16 @@ from mutualaid.catalogue.snapshot import Catalogue
 from mutualaid.kit import audit, clock
 from mutualaid.kit.errors import FieldError, Invalid, NotFound
 from mutualaid.kit.texts import N_
-from mutualaid.matching import agreeing, ending, proposing, rules, store
+from mutualaid.matching import agreeing, ending, proposing, reserving, rules, store
 from mutualaid.matching.drafts import PledgedLine, PledgeDraft
 from mutualaid.matching.errors import AlreadyAgreed, PairEnded
-from mutualaid.matching.records import NEVER_AGAIN, OPEN, Match
+from mutualaid.matching.records import NEVER_AGAIN, OPEN, Match, MatchLine
 from mutualaid.matching.rules import Line, Refusal, Share, Side
 from mutualaid.members import blocks
 from mutualaid.posts import store as posts_store
 from mutualaid.posts.errors import OwnPost, PostNotOpen, QuantityGone
 from mutualaid.posts.records import Post
-from mutualaid.posts.rules import Handover
+from mutualaid.posts.rules import Handover, Kind
 
 _IN_PERSON: Final[frozenset[Handover]] = frozenset({"pickup"})  # how they meet is theirs to arrange
 _WHY: dict[Refusal, str] = {
@@ -40,7 +40,7 @@ async def pledge(
     Where the pair was proposed already, its match is taken over with these amounts; where the other side has accepted
     it, this is the acceptance of what stands there. 404 also for a member who is blocked, whichever way.
     """
-    mine, theirs, sides = await _parties(session, post_id, draft.post, by=by, now=now)
+    mine, theirs, sides, around = await _parties(session, post_id, draft.post, by=by, now=now)
     need, offer = (mine, theirs) if mine.kind == "need" else (theirs, mine)
     if wrong := list(_line_errors(draft.lines, sides[need.id], sides[offer.id], catalogue, now)):
         raise Invalid(wrong)
@@ -51,44 +51,63 @@ async def pledge(
         raise AlreadyAgreed
     standing = last if last is not None and last.state in OPEN and last.expires_at > now else None
     if standing is not None and rules.other(mine.kind) in standing.accepted_by:
-        return await agreeing.accept_locked(
-            session, store.Pair(standing, need, offer), side=mine.kind, by=by, catalogue=catalogue, now=now
-        ), False
+        pair = store.Pair(standing, need, offer, around)
+        return await agreeing.accept_locked(session, pair, side=mine.kind, by=by, catalogue=catalogue, now=now), False
     _enough(draft.lines, need, offer)
     shares = [Share(line.need_line, line.offer_line, _item(offer, line), line.quantity) for line in draft.lines]
-    until = rules.stands_until(sides[need.id], sides[offer.id], now=now)
+    until = rules.stands_until(need, offer, now=now)
     if last is not None and last.state in OPEN and standing is None:
         await ending.lapse_locked(session, store.Pair(last, need, offer), now=now)
         await session.flush()  # one live match a pair: the database sees to it
-    match = standing or await proposing.new_match(session, need, offer, shares, until=until, now=now)
-    match.pledge(mine.kind, proposing.match_lines(shares), until=until)
+    match = standing or await proposing.new_match(session, need, offer, shares, until=until, reserved=False, now=now)
+    _take_over(store.Pair(match, need, offer), mine.kind, proposing.match_lines(shares), until=until)
     await session.flush()
     audit.note(session, actor=by, deed="match.pledged", subject=match.id, now=now, facts={"round": match.round})
     await proposing.tell(session, match, now=now)
     return match, standing is None
 
 
+def _take_over(pair: store.Pair, side: Kind, lines: list[MatchLine], *, until: datetime) -> None:
+    """The pledge's amounts; where a proposal kept something, the pledge keeps it if all of it is there. Whoever pledges
+    again does not have it kept for longer."""
+    match = pair.match
+    kept = match.reserved
+    if kept and side in match.accepted_by:
+        until = min(until, match.expires_at)
+    reserving.let_go(pair)
+    kept = kept and reserving.fits(pair, lines)
+    match.pledge(side, lines, reserved=kept, until=until)
+    if kept:
+        reserving.keep(pair)
+
+
 async def _parties(
     session: AsyncSession, post_id: str, mine_id: str, *, by: str, now: datetime
-) -> tuple[Post, Post, dict[str, Side]]:
-    """One's own post and the other one, both locked and standing, of different kinds."""
-    posts = await posts_store.lock(session, [post_id, mine_id])
+) -> tuple[Post, Post, dict[str, Side], tuple[store.Pair, ...]]:
+    """One's own post and the other one, both locked and standing, of different kinds; and what may give way to the two."""
+    around: list[store.Pair] = []
+    if await store.is_pledged(session, post_id, mine_id):
+        posts, around = await store.lock_around(session, (post_id, mine_id))
+    else:
+        posts = await posts_store.lock(session, [post_id, mine_id])
     theirs, mine = posts.get(post_id), posts.get(mine_id)
     if theirs is None:
         raise NotFound
     if theirs.author_id == by:
         raise OwnPost
-    sides = await store.sides(session, posts.values())
+    sides = await store.sides(session, [post for post in (mine, theirs) if post is not None])
     here = _stands(theirs, now) and sides[theirs.id].author_here
     if not here or await blocks.between(session, by, theirs.author_id):
         raise NotFound
     if mine is None or mine.author_id != by:
         raise NotFound
+    if rules.same_person(sides[mine.id], sides[theirs.id]):
+        raise OwnPost
     if not _stands(mine, now):
         raise PostNotOpen
     if mine.kind == theirs.kind:
         raise Invalid([FieldError("post", "same_kind", N_("A need goes with an offer, and an offer with a need."))])
-    return mine, theirs, sides
+    return mine, theirs, sides, tuple(around)
 
 
 def _stands(post: Post, now: datetime) -> bool:

@@ -24,15 +24,19 @@ _MICROSECOND = timedelta(microseconds=1)
 async def one(
     session: AsyncSession, match: Match, *, reader: str, catalogue: Catalogue, language: Language
 ) -> MatchView:
-    """This match as the reader, who is one of its two sides, sees it."""
-    return (await _views(session, [match], reader=reader, catalogue=catalogue, language=language))[0]
+    """This match as the reader, who is one of its two sides, sees it; 404 where one of its posts cannot be read."""
+    views = await _views(session, [match], reader=reader, catalogue=catalogue, language=language)
+    if not views:
+        raise NotFound
+    return views[0]
 
 
 async def _views(
     session: AsyncSession, matches: Sequence[Match], *, reader: str, catalogue: Catalogue, language: Language
 ) -> list[MatchView]:
     by_id = await cards.cards_of(session, list({post_id for match in matches for post_id in match.post_ids}))
-    return [match_view(match, by_id, catalogue, language=language, reader=reader) for match in matches]
+    shown = (match for match in matches if by_id.keys() >= set(match.post_ids))
+    return [match_view(match, by_id, catalogue, language=language, reader=reader) for match in shown]
 
 
 async def of_member(

@@ -1,14 +1,14 @@
 """Match and MatchLine, named by role, and their transitions.
 
 proposed → accepted → agreed → completed | failed; an open one also → declined | lapsed; any live one → withdrawn.
-A row guards its own states: the public verbs go through one private gate. What agreeing reserves and ending frees
-stands on the posts' lines; the caller holds the locks of both posts.
+A row guards its own states: the public verbs go through one private gate. What a match counts for stands on the posts'
+lines, see `reserving`; the caller holds the locks of both posts.
 """
 
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, text
+from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, String, and_, case, func, literal, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from mutualaid.kit.database import Base, Instant
@@ -18,7 +18,8 @@ from mutualaid.matching.rules import OBJECTION, FailReason
 from mutualaid.posts.rules import Kind
 
 State = Literal["proposed", "accepted", "agreed", "completed", "declined", "lapsed", "withdrawn", "failed"]
-WithdrawnBecause = Literal["post_ended", "blocked", "suspended", "erased"]
+WithdrawnBecause = Literal["post_ended", "post_hidden", "amended", "rerouted", "blocked", "suspended", "erased"]
+Objection = Literal["completed"] | FailReason
 OPEN: tuple[State, ...] = ("proposed", "accepted")
 LIVE: tuple[State, ...] = (*OPEN, "agreed")
 NEVER_AGAIN: tuple[State, ...] = ("declined", "failed")
@@ -33,8 +34,13 @@ _MAY: dict[State, frozenset[State]] = {
 class Match(Base):
     """A need and an offer that were proposed to each other, by the house or by a pledge; `round` counts from 1.
 
+    `reserved`: its amounts count on the lines of both posts, as proposed while it is open, as held once it is agreed.
+
     The two authors stand here too, for lists by member. They are no foreign keys: writing one would wait for the lock of
     the member's row while the posts are locked, and those who lock a member go on to lock posts.
+
+    `objection`: what the other side says of a match that it disputes, `completed` or why it failed; `settled_at`: when a
+    moderator had looked.
     """
 
     __tablename__ = "matches"
@@ -49,6 +55,7 @@ class Match(Base):
     need_accepted: Mapped[bool] = mapped_column(default=False)
     offer_accepted: Mapped[bool] = mapped_column(default=False)
     pledged: Mapped[bool] = mapped_column(default=False)
+    reserved: Mapped[bool] = mapped_column(default=False)
     proposed_at: Mapped[datetime] = mapped_column(Instant)
     expires_at: Mapped[datetime] = mapped_column(Instant)
     agreed_at: Mapped[datetime | None] = mapped_column(Instant)
@@ -57,6 +64,8 @@ class Match(Base):
     because: Mapped[str | None] = mapped_column(String(12))
     answered: Mapped[bool] = mapped_column(default=False)
     disputed: Mapped[bool] = mapped_column(default=False)
+    objection: Mapped[Objection | None] = mapped_column(String(12))
+    settled_at: Mapped[datetime | None] = mapped_column(Instant)
 
     lines: Mapped[list["MatchLine"]] = relationship(
         order_by="MatchLine.position", lazy="selectin", cascade="all, delete-orphan"
@@ -95,6 +104,10 @@ class Match(Base):
         """Which side this member is; the caller has seen that they are one."""
         return "need" if member_id == self.need_author_id else "offer"
 
+    def counterpart(self, member_id: str) -> str:
+        """The other of the two members."""
+        return self.offer_author_id if self.side_of(member_id) == "need" else self.need_author_id
+
     def _become(self, state: State) -> None:
         """The one gate of the states."""
         if state not in _MAY.get(self.state, frozenset()):
@@ -110,11 +123,15 @@ class Match(Base):
         if self.state not in OPEN or self.expires_at <= now:
             raise MatchNotOpen
 
-    def accept(self, side: Kind, now: datetime) -> bool:
-        """One side says yes; True when both have, which makes it agreed."""
+    def still_acceptable(self, side: Kind, now: datetime) -> None:
+        """Raise where this side's yes can no longer count."""
         if side in self.accepted_by and self.live:
             raise AlreadyAccepted
         self.still_open(now)
+
+    def accept(self, side: Kind, now: datetime) -> bool:
+        """One side says yes; True when both have, which makes it agreed."""
+        self.still_acceptable(side, now)
         if side == "need":
             self.need_accepted = True
         else:
@@ -122,10 +139,10 @@ class Match(Base):
         both = self.need_accepted and self.offer_accepted
         self._become("agreed" if both else "accepted")
         if both:
-            self.agreed_at = now
+            self.agreed_at, self.reserved = now, True
         return both
 
-    def pledge(self, side: Kind, lines: list["MatchLine"], *, until: datetime) -> None:
+    def pledge(self, side: Kind, lines: list["MatchLine"], *, reserved: bool, until: datetime) -> None:
         """One side offers or asks for these amounts of its own accord."""
         if side == "need":
             self.need_accepted = True
@@ -133,7 +150,7 @@ class Match(Base):
             self.offer_accepted = True
         if self.state != "accepted":
             self._become("accepted")
-        self.pledged, self.lines, self.expires_at = True, lines, until
+        self.pledged, self.reserved, self.lines, self.expires_at = True, reserved, lines, until
 
     def decline(self, side: Kind, now: datetime) -> None:
         self._end("declined", now, by=side)
@@ -162,7 +179,7 @@ class Match(Base):
 
 
 class MatchLine(Base):
-    """So much of an offer's line for a need's; `completed` is what was handed over."""
+    """So much of an offer's line for a need's; `completed` is what was handed over, `objected` what the other side says was."""
 
     __tablename__ = "match_lines"
 
@@ -174,5 +191,15 @@ class MatchLine(Base):
     item: Mapped[str] = mapped_column(String(64), info=CLEAR)
     quantity: Mapped[int]
     completed: Mapped[int] = mapped_column(default=0)
+    objected: Mapped[int | None]
 
     __table_args__ = (CheckConstraint("0 < quantity AND 0 <= completed AND completed <= quantity", name="amounts"),)
+
+
+def counted() -> ColumnElement[int]:
+    """How much of a match's line its needer is promised or was given, by the word of the needer where the giver's is
+    disputed: nobody's cap fills up with what they say they never got."""
+    match, line = Match.__table__.c, MatchLine.__table__.c
+    theirs = and_(match.disputed.is_(True), match.closed_by == literal("offer"))
+    given = case((theirs, func.coalesce(line.objected, line.completed)), else_=line.completed)
+    return case((match.state == literal("completed"), given), else_=line.quantity)

@@ -17,6 +17,7 @@ Refusal = Literal[
     "own_post",
     "not_open",
     "author_away",
+    "author_rests",
     "blocked",
     "too_far",
     "no_common_time",
@@ -27,6 +28,7 @@ Refusal = Literal[
     "too_young",
     "way_not_allowed",
     "expires_too_soon",
+    "cap_reached",
     "nothing_left",
     "too_little",
 ]
@@ -37,24 +39,36 @@ CAP_COUNTS: Final = timedelta(days=7)
 OBJECTION: Final = timedelta(hours=24)
 _STANDS: Final = timedelta(hours=12)
 _STANDS_URGENT: Final = timedelta(hours=2)
-_WAITING: Final = (timedelta(hours=6), timedelta(hours=24), timedelta(hours=48))
+RESTS: Final = timedelta(hours=24)  # a pair that lapsed twice
+RESTS_URGENT: Final = timedelta(hours=6)
+WAITING: Final = (timedelta(hours=6), timedelta(hours=24), timedelta(hours=48))
+PASSED_COUNTS: Final = 3  # times that a need was passed over, at most, raise it by one class each
+NO_SHOW_COUNTS: Final = timedelta(days=30)
+NO_SHOWS_REST: Final = 3  # by so many members let down the house proposes nothing of theirs; pledges stay free
+REACH_MOST_M: Final = 20_100_000  # half way round the globe: nobody is further away
 _YOUNGEST: Final = {"under_6": 0, "6_13": 6, "14_17": 14, "adult": 18, "60_plus": 60}
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of a post; `free` is what can still be promised of it."""
+    """One line of a post; `free` is what can still be promised of it. `capped`: it asks for more than its author may still be
+    promised, see `capping`."""
 
     id: str
     item: str
     free: int
     expires_on: date | None = None
     substitutes: bool = False
+    capped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """A post as matching sees it. `age_band` is the beneficiary's, as the author said it."""
+    """A post as matching sees it. `age_band` is the beneficiary's, as the author said it; `person` tells who stands behind
+    the account (an HMAC of the identity), where that was checked.
+
+    `passed`: proposals to it that came to nothing through the other side; `no_shows`: of its author, lately.
+    """
 
     id: str
     author_id: str
@@ -71,6 +85,9 @@ class Side:
     for_other: bool
     age_band: str | None
     lines: tuple[Line, ...]
+    passed: int = 0
+    no_shows: int = 0
+    person: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +117,29 @@ class Verdict:
         return sum(share.quantity for share in self.shares)
 
 
+def serving(
+    need: Side, offer: Side, *, blocked: bool, find: Find, now: datetime, day_of: Callable[[datetime], date]
+) -> list[tuple[Line, Line]]:
+    """Each line of a need with each line of an offer that may serve it, whatever the amounts; none where the two posts do
+    not go together at all."""
+    metres = cells.between_m(need.cell, offer.cell)
+    meeting = common_window(need, offer, now=now)
+    if meeting is None or any(_pair_refusals(need, offer, blocked=blocked, meeting=meeting, metres=metres, now=now)):
+        return []
+    common, day = need.ways & offer.ways, day_of(meeting.start)
+    return [
+        (wanted, given)
+        for wanted in need.lines
+        for given in offer.lines
+        if line_refusal(need, wanted, given, common=common, find=find, day=day) is None
+    ]
+
+
+def useful(wanted: Line, given: Line, find: Find) -> bool:
+    """Whether what is there of both lines is worth a handover."""
+    return _too_little(min(wanted.free, given.free), wanted.free, find(given.item)) is None
+
+
 def judge(
     need: Side, offer: Side, *, blocked: bool, find: Find, now: datetime, day_of: Callable[[datetime], date]
 ) -> Verdict:
@@ -116,7 +156,7 @@ def judge(
 def _pair_refusals(
     need: Side, offer: Side, *, blocked: bool, meeting: Window | None, metres: int, now: datetime
 ) -> Iterator[Refusal]:
-    if need.author_id == offer.author_id:
+    if same_person(need, offer):
         yield "own_post"
     if not all(side.open and side.until > now for side in (need, offer)):
         yield "not_open"
@@ -124,12 +164,19 @@ def _pair_refusals(
         yield "no_common_time"
     if not (need.author_here and offer.author_here):
         yield "author_away"
+    if max(need.no_shows, offer.no_shows) >= NO_SHOWS_REST:
+        yield "author_rests"
     if blocked:
         yield "blocked"
     if metres > min(need.reach_km, offer.reach_km) * 1000:
         yield "too_far"
     if not need.ways & offer.ways:
         yield "no_common_way"
+
+
+def same_person(a: Side, b: Side) -> bool:
+    """Whether both posts are one member's, or of two accounts of one person."""
+    return a.author_id == b.author_id or (a.person is not None and a.person == b.person)
 
 
 class Timed(Protocol):
@@ -144,6 +191,8 @@ class Timed(Protocol):
 def common_window(need: Timed, offer: Timed, *, now: datetime) -> Window | None:
     """The earliest stretch of time, from now on, in which both are there and both posts stand. No window: any time."""
     last = min(need.until, offer.until)
+    if not (need.windows or offer.windows):
+        return Window(now, last) if now < last else None
     any_time = (Window(now, last),)
     stretches = (
         Window(max(now, a.start, b.start), min(last, a.end, b.end))
@@ -186,13 +235,13 @@ def line_refusal(
         return "item_refused"
     if not _serves(wanted, item, find):
         return "item_differs"
-    if item.min_age is not None and _youngest(need) < item.min_age:
+    if item.min_age is not None and youngest(need.age_band, need.for_other, need.author_age_band) < item.min_age:
         return "too_young"
     if item.handover != "any" and item.handover not in common:
         return "way_not_allowed"
     if given.expires_on is not None and given.expires_on < day + timedelta(days=item.course_days):
         return "expires_too_soon"
-    return None
+    return "cap_reached" if wanted.capped and wanted.free <= 0 else None
 
 
 def _serves(wanted: Line, given: Item, find: Find) -> bool:
@@ -207,9 +256,9 @@ def _serves(wanted: Line, given: Item, find: Find) -> bool:
     )
 
 
-def _youngest(need: Side) -> int:
+def youngest(age_band: str | None, for_other: bool, author_age_band: str | None) -> int:
     """The fewest years the beneficiary may have. Of somebody else's age nothing is taken for granted."""
-    band = need.age_band or (None if need.for_other else need.author_age_band or "adult")
+    band = age_band or (None if for_other else author_age_band or "adult")
     return _YOUNGEST.get(band, 0) if band else 0
 
 
@@ -228,22 +277,42 @@ def substitutes_of(codes: Sequence[str], items: Sequence[Item]) -> frozenset[str
     return frozenset(item.code for item in items if item.substitute_group in groups and item.code not in codes)
 
 
-def cost(need: Side, verdict: Verdict, *, rounds: int, now: datetime) -> tuple[int, ...]:
-    """What is proposed first: the lowest. Urgent needs, pairs that have not let a proposal lapse, those who have waited
-    a class longer, the shorter way in metres, the larger amount. `rounds`: how often the pair was proposed before.
-    """
-    return (0 if need.urgent else 1, rounds, -_waiting_class(need.since, now), verdict.distance_m, -verdict.quantity)
+def turn(side: Side, now: datetime) -> int:
+    """How far a need has come forward: a class for how long it waits, one for each time it was passed over (three at most),
+    one back for each time its author did not come."""
+    waited = sum(now - side.since >= threshold for threshold in WAITING)
+    return max(0, waited + min(side.passed, PASSED_COUNTS) - side.no_shows)
 
 
-def _waiting_class(since: datetime, now: datetime) -> int:
-    """How long somebody has waited, in four classes: under 6 hours, a day, two days, longer."""
-    return sum(now - since >= threshold for threshold in _WAITING)
+class Due(Protocol):
+    """How urgent a post is, and until when it stands."""
+
+    @property
+    def urgency(self) -> str: ...
+    @property
+    def until(self) -> datetime: ...
 
 
-def stands_until(need: Side, offer: Side, *, now: datetime) -> datetime:
+def stands_until(need: Due, offer: Due, *, now: datetime) -> datetime:
     """When a proposal lapses: after two hours where it is urgent, else twelve, and with the first of both posts."""
-    stands = _STANDS_URGENT if need.urgent else _STANDS
+    stands = _STANDS_URGENT if need.urgency == "urgent" else _STANDS
     return min(now + stands, need.until, offer.until)
+
+
+def barred(state: str, *, round_: int, disputed: bool, closed_at: datetime | None, urgent: bool, now: datetime) -> bool:
+    """Whether a match of theirs keeps a pair from being proposed: it is live, was declined, failed or is disputed; or nobody
+    answered for a second time, and others are to come first for a while."""
+    if state == "withdrawn" or (state == "completed" and not disputed):  # handed over in part: there may be a rest
+        return False
+    if state != "lapsed":
+        return True
+    rests = RESTS_URGENT if urgent else RESTS
+    return round_ > 1 and closed_at is not None and now < closed_at + rests
+
+
+def contradict(first: str | None, second: FailReason) -> bool:
+    """Whether the two sides' reasons for a failure cannot both be so: who says that the other did not come was there."""
+    return "no_show" in (first, second) and "changed_mind" not in (first, second)
 
 
 def other(kind: Kind) -> Kind:

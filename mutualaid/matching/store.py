@@ -4,11 +4,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Select, and_, case, exists, func, or_, select, text
+from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from mutualaid.kit.errors import NotFound
-from mutualaid.matching.records import LIVE, NEVER_AGAIN, OPEN, Match, MatchLine
+from mutualaid.matching.records import LIVE, NEVER_AGAIN, OPEN, Match, MatchLine, counted
 from mutualaid.matching.rules import CAP_COUNTS, Line, Side
 from mutualaid.members.records import Member, Status
 from mutualaid.posts import store as posts_store
@@ -20,11 +20,16 @@ _CAP_TURN = 0x6D61_6361_7073_0000  # sets these advisory locks apart from others
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A match and its two posts, locked until the transaction ends."""
+    """A match and its two posts, locked until the transaction ends. `around`: proposals of these posts that nobody has
+    accepted, with theirs, where they were asked for."""
 
     match: Match
     need: Post
     offer: Post
+    around: tuple["Pair", ...] = ()
+
+    def post(self, post_id: str) -> Post:
+        return self.need if self.need.id == post_id else self.offer
 
 
 def _mine(member_id: str) -> ColumnElement[bool]:
@@ -46,9 +51,12 @@ async def posts_of_own(session: AsyncSession, match_id: str, member_id: str) -> 
     return [*((await session.execute(query)).first() or ())]
 
 
-async def lock_own(session: AsyncSession, match_id: str, member_id: str) -> Pair:
-    """A match of one's own with its posts, locked; 404 for a foreign or unknown one."""
-    found = await _lock(session, Match.id == match_id, _mine(member_id))
+async def lock_own(session: AsyncSession, match_id: str, member_id: str, *, around: bool = False) -> Pair:
+    """A match of one's own with its posts, locked; 404 for a foreign or unknown one.
+
+    `around`: with what may have to give way to it, where it keeps nothing itself.
+    """
+    found = await _lock(session, Match.id == match_id, _mine(member_id), around=around)
     if found is None:
         raise NotFound
     return found
@@ -59,13 +67,36 @@ async def lock(session: AsyncSession, match_id: str) -> Pair | None:
     return await _lock(session, Match.id == match_id)
 
 
-async def _lock(session: AsyncSession, *which: ColumnElement[bool]) -> Pair | None:
-    ids = (await session.execute(select(Match.need_post_id, Match.offer_post_id).where(*which))).first()
-    if ids is None:
+async def _lock(session: AsyncSession, *which: ColumnElement[bool], around: bool = False) -> Pair | None:
+    query = select(Match.need_post_id, Match.offer_post_id, Match.reserved).where(*which)
+    row = (await session.execute(query)).first()
+    if row is None:
         return None
-    posts = await posts_store.lock(session, ids)
+    ids = (row.need_post_id, row.offer_post_id)
+    posts, pairs = await lock_around(session, ids) if around and not row.reserved else (None, ())
+    posts = posts or await posts_store.lock(session, ids)
     match = (await session.scalars(select(Match).where(*which).execution_options(populate_existing=True))).one()
-    return Pair(match, posts[match.need_post_id], posts[match.offer_post_id])
+    return Pair(match, posts[match.need_post_id], posts[match.offer_post_id], tuple(pairs))
+
+
+async def lock_around(session: AsyncSession, ids: Iterable[str]) -> tuple[dict[str, Post], list[Pair]]:
+    """These posts and all that are proposed to them, locked in the order of their ids; and the proposals that nobody has
+    accepted. One that is written in this very moment is not among them: its amounts stand in the way then."""
+    wanted = set(ids)
+    unaccepted = (
+        Match.state == "proposed",
+        Match.reserved,
+        or_(Match.need_post_id.in_(wanted), Match.offer_post_id.in_(wanted)),
+    )
+    tied = await session.execute(select(Match.need_post_id, Match.offer_post_id).where(*unaccepted))
+    posts = await posts_store.lock(session, wanted.union(*tied))
+    query = select(Match).where(*unaccepted).order_by(Match.proposed_at.desc(), Match.id)
+    matches = await session.scalars(query.execution_options(populate_existing=True))
+    return posts, [
+        Pair(match, posts[match.need_post_id], posts[match.offer_post_id])
+        for match in matches
+        if match.need_post_id in posts and match.offer_post_id in posts
+    ]
 
 
 async def lock_live(session: AsyncSession, *which: ColumnElement[bool], also: Iterable[str] = ()) -> list[Pair]:
@@ -106,12 +137,6 @@ async def latest(session: AsyncSession, need_id: str, offer_id: str) -> Match | 
     return await session.scalar(query.order_by(Match.round.desc()).limit(1).execution_options(populate_existing=True))
 
 
-def barred(need_id: ColumnElement[str] | str, offer_id: ColumnElement[str] | str) -> ColumnElement[bool]:
-    """Whether the house may not propose this pair: it stands, was declined, has failed, or has met already."""
-    states = (*LIVE, *NEVER_AGAIN, "completed")
-    return exists().where(Match.need_post_id == need_id, Match.offer_post_id == offer_id, Match.state.in_(states))
-
-
 def proposals(need_id: ColumnElement[str] | str) -> Select[int]:
     """How many open proposals a need has; pledges do not count."""
     return (
@@ -133,8 +158,20 @@ def _columns(kind: Kind) -> tuple[ColumnElement[str], ColumnElement[str]]:
     return (need, offer) if kind == "need" else (offer, need)
 
 
+async def is_pledged(session: AsyncSession, one: str, other: str) -> bool:
+    """Whether one of these two posts stands pledged to the other, and nothing is kept for it."""
+    pledged = Match.state == "accepted", ~Match.reserved
+    pair = Match.need_post_id.in_((one, other)), Match.offer_post_id.in_((one, other))
+    return bool(await session.scalar(select(exists().where(*pledged, *pair))))
+
+
 async def has_agreed(session: AsyncSession, post_id: str) -> bool:
     return bool(await session.scalar(select(exists().where(of_post(post_id), Match.state == "agreed"))))
+
+
+async def agreed_of(session: AsyncSession, post_id: str) -> Sequence[str]:
+    """The agreed matches of a post."""
+    return (await session.scalars(select(Match.id).where(of_post(post_id), Match.state == "agreed"))).all()
 
 
 async def promised(session: AsyncSession, member_id: str, *, but: str, now: datetime) -> dict[str, int]:
@@ -145,9 +182,8 @@ async def promised(session: AsyncSession, member_id: str, *, but: str, now: date
     if session.get_bind().dialect.name == "postgresql":
         turn = (int(member_id[:16], 16) ^ _CAP_TURN) - 2**63
         await session.execute(text("SELECT pg_advisory_xact_lock(:turn)"), {"turn": turn})
-    counted = case((Match.state == "agreed", MatchLine.quantity), else_=MatchLine.completed)
     query = (
-        select(MatchLine.item, func.sum(counted))
+        select(MatchLine.item, func.sum(counted()))
         .join(Match, Match.id == MatchLine.match_id)
         .where(
             Match.need_author_id == member_id,
@@ -158,6 +194,45 @@ async def promised(session: AsyncSession, member_id: str, *, but: str, now: date
         .group_by(MatchLine.item)
     )
     return {item: int(amount) for item, amount in await session.execute(query)}
+
+
+async def given_lately(
+    session: AsyncSession, member_id: str, *, now: datetime
+) -> dict[str, list[tuple[datetime, int]]]:
+    """Of each item what this member was promised or given in the last seven days, and when it was agreed."""
+    query = select(MatchLine.item, Match.agreed_at, counted()).join(Match, Match.id == MatchLine.match_id)
+    lately = (Match.state.in_(("agreed", "completed")), Match.agreed_at > now - CAP_COUNTS)
+    found: dict[str, list[tuple[datetime, int]]] = {}
+    for item, agreed_at, units in await session.execute(query.where(Match.need_author_id == member_id, *lately)):
+        assert agreed_at is not None, "those were asked for"
+        found.setdefault(item, []).append((agreed_at, int(units)))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A match of one's own post that waits for an answer; `mine`: for one's own, else for the neighbour's."""
+
+    match_id: str
+    mine: bool
+
+
+async def waiting(session: AsyncSession, member_id: str, *, now: datetime) -> dict[str, Waiting]:
+    """By this member's post the match that waits for an answer, one's own answer first, then the newest."""
+    query = select(Match).where(_mine(member_id), Match.state.in_(OPEN), Match.expires_at > now)
+    found: dict[str, Waiting] = {}
+    for match in await session.scalars(query.order_by(Match.proposed_at.desc(), Match.id)):
+        side = match.side_of(member_id)
+        post_id, mine = match.need_post_id if side == "need" else match.offer_post_id, side not in match.accepted_by
+        if post_id not in found or (mine and not found[post_id].mine):
+            found[post_id] = Waiting(match.id, mine)
+    return found
+
+
+async def never_again(session: AsyncSession, post_id: str) -> set[str]:
+    """The posts that this one was matched with and that declined it, or that it failed with: no pledge goes there."""
+    query = select(Match.need_post_id, Match.offer_post_id).where(of_post(post_id), Match.state.in_(NEVER_AGAIN))
+    return {other for pair in await session.execute(query) for other in pair} - {post_id}
 
 
 async def newest(
@@ -185,12 +260,16 @@ async def in_words(session: AsyncSession, post_ids: Sequence[str]) -> bool:
 async def sides(session: AsyncSession, posts: Iterable[Post]) -> dict[str, Side]:
     """These posts as the rules see them, by id."""
     wanted = list(posts)
-    query = select(Member.id, Member.status, Member.age_band).where(Member.id.in_({post.author_id for post in wanted}))
-    authors = {row.id: (row.status == Status.ACTIVE.value, row.age_band) for row in await session.execute(query)}
+    columns = (Member.id, Member.status, Member.age_band, Member.identity_lookup)
+    query = select(*columns).where(Member.id.in_({post.author_id for post in wanted}))
+    authors = {
+        row.id: (row.status == Status.ACTIVE.value, row.age_band, row.identity_lookup)
+        for row in await session.execute(query)
+    }
     return {post.id: _side(post, *authors[post.author_id]) for post in wanted}
 
 
-def _side(post: Post, here: bool, age_band: str | None) -> Side:
+def _side(post: Post, here: bool, age_band: str | None, person: bytes | None) -> Side:
     return Side(
         id=post.id,
         author_id=post.author_id,
@@ -210,4 +289,5 @@ def _side(post: Post, here: bool, age_band: str | None) -> Side:
             Line(id=line.id, item=line.item, free=line.free, expires_on=line.expires_on, substitutes=line.substitutes)
             for line in post.lines
         ),
+        person=person,
     )

@@ -2,13 +2,15 @@
 
 from typing import Literal
 
+from pydantic import Field
+
 from mutualaid.catalogue.snapshot import Catalogue
 from mutualaid.kit import cells, geo
 from mutualaid.kit.fields import Moment, View
 from mutualaid.kit.texts import Language
 from mutualaid.matching import rules
 from mutualaid.matching.reasons import Given, reasons
-from mutualaid.matching.records import Match, MatchLine, State
+from mutualaid.matching.records import Match, MatchLine, Objection, State
 from mutualaid.matching.rules import FailReason
 from mutualaid.posts.cards import Card, LineCard
 from mutualaid.posts.rules import Kind
@@ -32,6 +34,7 @@ class MatchLineView(View):
     unit: str
     quantity: int
     completed: int
+    objected: int | None = Field(description="in a dispute: what the other side says was handed over")
 
 
 class MatchView(View):
@@ -55,6 +58,8 @@ class MatchView(View):
     closed_by: Kind | None
     reason: FailReason | None
     disputed: bool
+    objection: Objection | None = Field(description="in a dispute: what the other side says")
+    settled_at: Moment | None = Field(description="when a moderator had looked at the dispute")
     reasons: list[str]
 
 
@@ -103,6 +108,8 @@ def match_view(
         closed_by=match.closed_by,
         reason=_FAILED.get(match.because or ""),
         disputed=match.disputed,
+        objection=match.objection,
+        settled_at=match.settled_at,
         reasons=_reasons(match, need, offer, catalogue, side=side, metres=metres, hours=told, language=language),
     )
 
@@ -114,9 +121,10 @@ def _line(line: MatchLine, catalogue: Catalogue, language: Language) -> MatchLin
         offer_line=line.offer_line_id,
         item=line.item,
         name=item.title(language) if item else line.item,
-        unit=item.unit if item else "",
+        unit=item.counted_in(language) if item else "",
         quantity=line.quantity,
         completed=line.completed,
+        objected=line.objected,
     )
 
 
@@ -152,7 +160,7 @@ def _given(
     item = catalogue.get(line.item)
     return Given(
         name=title(line.item),
-        unit=item.unit if item else "",
+        unit=item.counted_in(language) if item else "",
         given=line.quantity,
         wanted=max(wanted.remaining if match.live else wanted.quantity, line.quantity),
         expires_on=pack.expires_on,
