@@ -18,6 +18,7 @@ from mutualaid.contacts.errors import (
     NumbersExhausted,
 )
 from mutualaid.contacts.records import Lease
+from mutualaid.contacts.stock import Stock
 from mutualaid.contacts.wire import (
     AskDraft,
     CallList,
@@ -66,8 +67,8 @@ async def _ask(request: Request, channel: rules.Channel) -> Response:
     prepared = await asking.prepare(services, request.path_params["id"], channel, asker=asker)
     caller = phones.mask(prepared.people[asker.id].phone.e164)
     async with deed(request) as d:
-        numbers, now = services.numbers, clock.now()
-        lease, new = await asking.ask(d.session, prepared, asker=asker, pool=numbers.pool, caps=numbers.caps, now=now)
+        now = clock.now()
+        lease, new = await asking.ask(d.session, prepared, asker=asker, stock=Stock.of(services), now=now)
         view = await showing.contact(d.session, lease, reader=asker.id, caller=caller, now=now)
         response = await d.answer(view, 200 if not new else 201 if lease.state == "granted" else 202)
     if new and lease.state == "asked":

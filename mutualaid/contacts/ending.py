@@ -31,8 +31,9 @@ async def release(
     ids = (await session.scalars(select(Lease.id).where(*live).order_by(Lease.id).with_for_update())).all()
     if not ids:
         return ()
-    # The clock ends a lease at its own time, however late it is written down: quarantine has counted from then.
-    over = Lease.expires_at if because == "expired" else now
+    # The clock ends a lease at its own time, however late it is written down: quarantine has counted from then. What ends
+    # before, ends by the database's clock: one of ours that is slow would end a quarantine early.
+    over = Lease.expires_at if because == "expired" else sql_now()
     ended = (
         await session.scalars(
             update(Lease)
@@ -46,13 +47,15 @@ async def release(
         await session.execute(
             update(Seat)
             .where(Seat.lease_id.in_([lease.id for lease in ended]))
-            .values(until=now + QUARANTINE)
+            .values(until=sql_now(ago=-QUARANTINE))
             .execution_options(synchronize_session=False)
         )
     for lease in ended:
         note(session, lease, "contact.released", actor=actor, now=now, because=because)
         await let_go(session, lease, now=now)
-        await tell_both(session, "contact.ended", lease, now=now, reason=because)
+        await tell_both(session, "contact.ended", lease, now=now, reason=because, actor=actor or "")
+        if because == "expired" and lease.match_id is not None:
+            await outbox.enqueue(session, "match.unrecorded", {"match": lease.match_id}, at=now)
     return ended
 
 

@@ -80,6 +80,18 @@ class LeaseEnded(AidError):
     text = N_("This number no longer connects you.")
 
 
+class ExtensionNeeded(AidError):
+    kind = "forbidden"
+    code = "extension_needed"
+    text = N_("Several neighbours can be reached by this number: please key in the extension.")
+
+
+class CallsTooMany(AidError):
+    kind = "too_many"
+    code = "calls_too_many"
+    text = N_("There were too many calls within an hour; please try later.")
+
+
 class CallsRest(AidError):
     kind = "forbidden"
     code = "quiet_hours"

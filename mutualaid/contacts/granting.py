@@ -7,6 +7,7 @@ binds a key once, and the conditional statement lets one of them through.
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from mutualaid.contacts import people, rules, seating, store
@@ -16,7 +17,7 @@ from mutualaid.contacts.records import Lease
 from mutualaid.kit import outbox
 from mutualaid.kit.clock import sql_now
 from mutualaid.members.records import Member
-from mutualaid.providers.numbers import Binding, BindingRef, BindRequest, NumbersRefused, ProviderDown, Throttled
+from mutualaid.providers.numbers import Binding, BindingRef, BindRequest, Mode, NumbersRefused, ProviderDown, Throttled
 from mutualaid.services import Services
 
 Unanswered = (Throttled, ProviderDown)
@@ -38,9 +39,10 @@ def pending(lease: Lease) -> bool:
     return lease.x is not None and (lease.state == "asked" or upgrading)
 
 
-def ref_of(lease: Lease) -> BindingRef:
-    """How the provider finds the lease's binding."""
-    return BindingRef(key=lease.binding_key or lease.id, x=lease.x or "", ref=lease.binding_ref)
+def ref_of(lease: Lease, two: tuple[Person, Person] | None = None) -> BindingRef:
+    """How the provider finds the lease's binding. `two`: asker and owner, where their phones are at hand."""
+    phones = (two[0].phone, two[1].phone) if two is not None else None
+    return BindingRef(key=lease.binding_key or lease.id, x=lease.x or "", ref=lease.binding_ref, people=phones)
 
 
 async def plan(services: Services, lease_id: str, *, again: bool = False) -> Plan | None:
@@ -52,14 +54,14 @@ async def plan(services: Services, lease_id: str, *, again: bool = False) -> Pla
         lease = await store.get(session, lease_id)
         if lease is None or not (pending(lease) or (again and lease.state == "granted" and lease.x)):
             return None
-        members = [await session.get(Member, member_id) for member_id in lease.parties()]
-        stale = tuple(ref_of(old) for old in await store.still_bound(session, lease))
+        members = (await session.scalars(select(Member).where(Member.id.in_(lease.parties())))).all()
+        old = await store.still_bound(session, lease)
         seated = {seat.person_key for seat in await store.seats_of(session, lease_id)}
-    persons = await people.load(services, [member for member in members if member is not None])
+    persons = await people.load(services, members)
     a, b = (persons.get(member_id) for member_id in lease.parties())
     if a is None or b is None or not all(seated.intersection(person.keys) for person in (a, b)):
         return None
-    return Plan(lease, a, b, stale)
+    return Plan(lease, a, b, tuple(ref_of(one, (a, b) if one.asker_id == a.id else (b, a)) for one in old))
 
 
 async def bind(services: Services, plan: Plan) -> Binding:
@@ -67,10 +69,12 @@ async def bind(services: Services, plan: Plan) -> Binding:
     for old in plan.stale:
         await services.numbers.unbind(old)
     lease = plan.lease
+    plain: Mode = "axb" if "axb" in services.numbers.caps.modes else "x"
     asked = BindRequest(
         key=lease.binding_key or lease.id,
-        mode="axb",
+        mode="axe" if lease.extension else plain,
         x=lease.x or "",
+        extension=lease.extension,
         a=plan.a.phone,
         b=plan.b.phone,
         expires_at=lease.expires_at,
@@ -120,12 +124,13 @@ async def give_up(session: AsyncSession, lease: Lease, code: str, *, now: dateti
             lease,
             state="granted",
             channel="words",
-            granted_at=lease.granted_at or now,
+            granted_at=lease.granted_at or sql_now(),
             x=None,
+            extension=None,
             binding_key=None,
         )
     else:
-        moved = await store.move(session, lease, state="failed", failed=code, ended_at=now)
+        moved = await store.move(session, lease, state="failed", failed=code, ended_at=sql_now())
     if moved is None:
         return None
     await seating.free(session, lease.id)

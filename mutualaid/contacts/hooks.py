@@ -1,13 +1,15 @@
 """The provider's doors: may this call go through, and what became of it. And, in dev, a call that is only played."""
 
 import hmac
+from typing import Any
 
+import orjson
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.requests import Request
 from starlette.responses import Response
 
 from mutualaid.contacts import calls, playing, routing
-from mutualaid.contacts.errors import CallsRest, HookTokenWrong, LeaseEnded, NotAParty, NumberUnknown
+from mutualaid.contacts.errors import HookTokenWrong
 from mutualaid.contacts.wire import (
     DevCallDraft,
     Played,
@@ -17,13 +19,22 @@ from mutualaid.contacts.wire import (
     RouteDraft,
     RouteView,
 )
-from mutualaid.kit import clock
+from mutualaid.kit import clock, once
 from mutualaid.kit.doors import answer, read
 from mutualaid.kit.endpoints import Endpoint
 from mutualaid.kit.errors import NotFound
 from mutualaid.kit.phones import Phone
 from mutualaid.members.policies import PUBLIC
-from mutualaid.providers.numbers import CallRecord, PushRefused
+from mutualaid.providers.numbers import (
+    CallRecord,
+    Close,
+    Connect,
+    Pushed,
+    PushOfAnother,
+    PushRefused,
+    PushReplayed,
+    RouteQuery,
+)
 from mutualaid.services import Services, of
 
 
@@ -33,22 +44,52 @@ async def route(request: Request) -> Response:
     _only_the_provider(services, request)
     _only_the_configured(services, request)
     asked = await read(request, RouteDraft)
-    now = clock.now()
-    found = await routing.decide(services, Phone(asked.caller), asked.dialled, now=now)
-    maker = services.numbers.name
-    async with services.database.transaction() as session:
-        await calls.begin(session, found, maker=maker, call_id=asked.call_id, told_at=asked.at, now=now)
-    return answer(RouteView.model_validate(services.numbers.answer_route(found.connect)))
+    connect = await _let_through(
+        services, RouteQuery(asked.call_id, Phone(asked.caller), asked.dialled, asked.digits, asked.at)
+    )
+    return answer(RouteView(callee=connect.callee.e164, display=connect.display, max_seconds=connect.max_seconds))
+
+
+async def _let_through(services: Services, asked: RouteQuery) -> Connect:
+    """Decide, and keep a record of the call that goes through. Raises what `routing.decide` raises."""
+    found = await routing.decide(services, asked.caller, asked.x, asked.digits)
+    record = calls.begun(found, maker=services.numbers.name, call_id=asked.call_id, set_up_at=asked.at)
+    await services.database.put(record)
+    return found.connect
 
 
 async def events(request: Request) -> Response:
-    """What became of calls, in the maker's own words. Told twice is known once."""
+    """What became of calls, in the maker's own words; told twice is known once. Or its question before a call."""
     services = of(request)
     _only_the_configured(services, request)
-    told = services.numbers.parse_event(request.headers, await request.body())
+    if _twice(request):
+        raise PushRefused
+    pushed = services.numbers.parse_event(request.headers, await request.body(), query=request.query_params)
     async with services.database.transaction() as session:
-        taken = [await _finish(services, session, record) for record in told]
-    return answer(PushTaken(taken=sum(taken)))
+        await _only_once(services, session, pushed)
+        taken = sum([await _finish(services, session, record) for record in pushed.records])
+    said = services.numbers.answer_event(taken) if pushed.asks is None else await _decided(services, pushed.asks)
+    return Response(orjson.dumps(said), media_type="application/json")
+
+
+async def _only_once(services: Services, session: AsyncSession, pushed: Pushed) -> None:
+    proof = pushed.once
+    if proof is None:
+        return
+    scope = f"push.{services.numbers.name}"
+    of_now = proof.since <= clock.now() < proof.until
+    if not of_now or not await once.take(session, scope, proof.mark, until=proof.until):
+        raise PushReplayed
+
+
+async def _decided(services: Services, asked: RouteQuery) -> dict[str, Any]:
+    """A refusal is an answer here, since the vendor lets a call wait for one; whatever else goes wrong is none."""
+    decision: Connect | Close
+    try:
+        decision = await _let_through(services, asked)
+    except routing.REFUSALS as refusal:
+        decision = Close(refusal.code)
+    return services.numbers.answer_route(decision)
 
 
 async def _finish(services: Services, session: AsyncSession, record: CallRecord) -> bool:
@@ -58,8 +99,13 @@ async def _finish(services: Services, session: AsyncSession, record: CallRecord)
 def _only_the_provider(services: Services, request: Request) -> None:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     fits = hmac.compare_digest(token.strip().encode(errors="surrogateescape"), services.hook_token.encode())
-    if scheme.lower() != "bearer" or not fits:
+    if scheme.lower() != "bearer" or not fits or _twice(request):
         raise HookTokenWrong
+
+
+def _twice(request: Request) -> bool:
+    """Whether a header that proves who asks is there twice: whoever stands before us may have looked at the other one."""
+    return any(len(request.headers.getlist(name)) > 1 for name in ("authorization", "x-aksk"))
 
 
 def _only_the_configured(services: Services, request: Request) -> None:
@@ -75,11 +121,12 @@ async def play(request: Request) -> Response:
             of(request),
             Phone(asked.caller),
             asked.dialled,
+            asked.extension,
             outcome=asked.outcome,
             seconds=asked.seconds,
             now=clock.now(),
         )
-    except playing.REFUSALS as refusal:
+    except routing.REFUSALS as refusal:
         return answer(Played(Refused(code=refusal.code)))
     return answer(Played(shown))
 
@@ -93,7 +140,7 @@ ENDPOINTS = (
         {200: RouteView},
         "May this call go through?",
         body=RouteDraft,
-        problems=(HookTokenWrong, NumberUnknown, NotAParty, LeaseEnded, CallsRest),
+        problems=(HookTokenWrong, *routing.REFUSALS),
         tag="hooks",
     ),
     Endpoint(
@@ -104,7 +151,7 @@ ENDPOINTS = (
         {200: PushTaken},
         "What became of calls",
         body=PushDraft,
-        problems=(PushRefused,),
+        problems=(PushRefused, PushReplayed, PushOfAnother),
         tag="hooks",
     ),
 )

@@ -9,8 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from mutualaid.contacts import asking, ending, news, people, rules, seating, store
 from mutualaid.contacts.people import Person
 from mutualaid.contacts.records import Lease
+from mutualaid.contacts.seating import Line
+from mutualaid.contacts.stock import Stock
 from mutualaid.kit import outbox
-from mutualaid.kit.errors import Overloaded
 from mutualaid.matching import store as matches
 from mutualaid.matching.records import Match
 from mutualaid.members.records import Member, Status
@@ -47,7 +48,7 @@ async def issue(services: Services, match_id: str, *, now: datetime) -> None:
         )  # not yet written down, it would stand in the way
         if await _adopt(session, match, calls=two.persons is not None, now=now):
             return
-        await _make(services, session, match, two, locked, now=now)
+        await _make(services, session, match, two, locked, region=pair.need.region, now=now)
 
 
 async def _read(services: Services, match_id: str) -> _Two | None:
@@ -84,7 +85,14 @@ async def _adopt(session: AsyncSession, match: Match, *, calls: bool, now: datet
 
 
 async def _make(
-    services: Services, session: AsyncSession, match: Match, two: _Two, locked: dict[str, Member], *, now: datetime
+    services: Services,
+    session: AsyncSession,
+    match: Match,
+    two: _Two,
+    locked: dict[str, Member],
+    *,
+    region: str,
+    now: datetime,
 ) -> None:
     lease = asking.make(
         session,
@@ -94,14 +102,15 @@ async def _make(
         channel="words" if two.persons is None else "call",
         match_id=match.id,
         other_post_id=match.offer_post_id,
-        now=now,
+        at=await store.clock(session),
     )
     await session.flush()
     news.note(session, lease, "contact.asked", actor=None, now=now, match=match.id)
-    numbers = services.numbers
-    if two.persons is not None and await asking.seat(
-        session, lease, two.persons, locked, pool=numbers.pool, caps=numbers.caps, now=now
-    ):
+    line = None
+    if two.persons is not None:
+        line = await asking.seat(session, lease, two.persons, locked, region=region, stock=Stock.of(services))
+    if line is not None:
+        asking.sit(lease, line)
         await outbox.enqueue(session, "contacts.grant", {"lease": lease.id}, at=now)
     else:
         asking.grant_words(session, lease, now=now)
@@ -129,8 +138,8 @@ async def upgrade(services: Services, lease_id: str, *, now: datetime) -> None:
         held = await store.get(session, lease_id)
         if held is None or not _waiting(held, now):
             return
-        x = await _seat_again(services, session, held, persons, locked, now=now)
-        name, at = ("contacts.grant", now) if x else ("contacts.upgrade", now + rules.UPGRADE_EVERY)
+        seated = await _seat_again(services, session, held, persons, locked, now=now)
+        name, at = ("contacts.grant", now) if seated else ("contacts.upgrade", now + rules.UPGRADE_EVERY)
         await outbox.enqueue(session, name, {"lease": lease_id}, at=at)
 
 
@@ -147,18 +156,17 @@ async def _seat_again(
     locked: dict[str, Member],
     *,
     now: datetime,
-) -> str | None:
-    for member_id, person in persons.items():
-        if locked[member_id].phone != person.sealed:
-            raise Overloaded(retry_after=1)
-    a, b = (persons[member_id] for member_id in lease.parties())
-    numbers = services.numbers
-    x = await seating.take(session, lease, a, b, pool=numbers.pool, most_pairs=numbers.caps.max_pairs_per_x, now=now)
-    if x is None:
+) -> Line | None:
+    post = await session.get_one(Post, lease.post_id)
+    line = await asking.seat(session, lease, persons, locked, region=post.region, stock=Stock.of(services))
+    if line is None:
         return None
-    moved = await store.move(session, lease, x=x, binding_key=f"{lease.id}.{lease.fence}", binding_ref=None)
+    key = f"{lease.id}.{lease.fence}"
+    moved = await store.move(
+        session, lease, x=line.x, extension=line.extension, binding_key=key, binding_ref=None, unbound_at=None
+    )
     if moved is None:  # it ended under us: nobody was reached by these seats
         await seating.free(session, lease.id)
         return None
     news.note(session, moved, "contact.seated", actor=None, now=now)
-    return x
+    return line

@@ -2,17 +2,15 @@
 
 from datetime import datetime
 
-from sqlalchemy import update
-
-from mutualaid.contacts import actions, calls, ending, granting, issuing, seating, store
+from mutualaid.contacts import actions, calls, ending, granting, issuing, reconciling, stock, store
 from mutualaid.contacts.records import Lease
 from mutualaid.contacts.rules import LIVE
-from mutualaid.kit import audit, outbox
-from mutualaid.kit.clock import sql_now
+from mutualaid.contacts.stock import Stock
+from mutualaid.kit import outbox
 from mutualaid.matching import ending as matching
 from mutualaid.posts import store as posts
 from mutualaid.posts.rules import HIDDEN_STILL_ROUTES
-from mutualaid.providers.numbers import BindingGone, BindingRef
+from mutualaid.providers.numbers import BindingRef
 from mutualaid.services import Services
 
 
@@ -83,41 +81,23 @@ async def renew(services: Services, payload: dict[str, str], *, now: datetime) -
         lease = await store.get(session, payload["lease"])
     if lease is None or lease.state not in LIVE or lease.channel != "call" or lease.binding_key is None:
         return
-    try:
-        await services.numbers.renew(granting.ref_of(lease), lease.expires_at)
-    except BindingGone:
-        plan = await granting.plan(services, lease.id, again=True)
-        if plan is None:
-            return
-        await granting.bind(services, plan)
-        async with services.database.transaction() as session:
-            held = await store.get(session, lease.id)
-            if held is None or held.state not in LIVE:  # it ended while the provider was asked
-                await granting.let_go(session, lease, now=now)
+    await reconciling.renew(services, lease, now=now)
 
 
 async def let_go(services: Services, payload: dict[str, str], *, now: datetime) -> None:
-    """`contacts.release`: the provider forgets a binding; one that it does not know is done.
+    """`contacts.release`: the provider forgets a binding; one that it does not know is done."""
+    ref = BindingRef(payload["key"], payload["x"], payload["ref"] or None)
+    await reconciling.let_go(services, payload["lease"], ref, now=now)
 
-    Not one that a live lease stands on: of two who granted it at once, the slower wanted to let go of it. A lease that
-    is over stays over, so nothing can come between this look and the provider.
-    """
-    async with services.database.reading() as session:
-        lease = await store.get(session, payload["lease"])
-    if lease is not None and lease.state in LIVE and lease.binding_key == payload["key"]:
-        return
-    await services.numbers.unbind(BindingRef(payload["key"], payload["x"], payload["ref"] or None))
-    async with services.database.transaction() as session:
-        done = await session.execute(
-            update(Lease)
-            .where(Lease.id == payload["lease"], Lease.binding_key == payload["key"], Lease.state.not_in(LIVE))
-            .where(Lease.unbound_at.is_(None))
-            .values(unbound_at=sql_now())
-            .returning(Lease.id)
-            .execution_options(synchronize_session=False)
-        )
-        if done.first() is not None:
-            audit.note(session, actor=None, deed="contact.unbound", subject=payload["lease"], now=now)
+
+async def reconcile(services: Services, payload: dict[str, str], *, now: datetime) -> None:
+    """`contacts.reconcile`: some of the leases that the provider may hold; then the next."""
+    last, _ = await reconciling.some(services, after=payload["after"], now=now)
+    if last is not None:
+        async with services.database.transaction() as session:
+            await outbox.enqueue(
+                session, "contacts.reconcile", {"after": last}, at=now, key=f"contacts.reconcile:{last}"
+            )
 
 
 async def call_ended(services: Services, payload: dict[str, str], *, now: datetime) -> None:
@@ -126,9 +106,17 @@ async def call_ended(services: Services, payload: dict[str, str], *, now: dateti
         await calls.ask_solved(session, payload["call"], now=now)
 
 
+async def unanswered(services: Services, payload: dict[str, str], *, now: datetime) -> None:
+    """`contacts.unanswered`: somebody called, and nobody answered."""
+    async with services.database.transaction() as session:
+        await calls.unanswered(session, payload["call"], now=now)
+
+
 async def daily(services: Services, _payload: dict[str, str], *, now: datetime) -> None:
-    """Housekeeping: what the clock has ended is written down, old call records go, the pool's rows agree with the maker."""
+    """Housekeeping: what the clock has ended is written down, old call records go, the pool's rows and the leases agree
+    with the maker."""
     async with services.database.transaction() as session:
         await ending.expire(session, now=now)
         await calls.sweep(session, now=now)
-        await seating.sync(session, services.numbers.pool)
+        await stock.sync(session, Stock.of(services))
+        await outbox.enqueue(session, "contacts.reconcile", {"after": ""}, at=now, key="contacts.reconcile:")

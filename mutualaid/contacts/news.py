@@ -10,11 +10,15 @@ from mutualaid.kit import audit, outbox
 
 
 async def plan_end(session: AsyncSession, lease: Lease) -> None:
-    """The jobs of a lease's last hour: a warning, then the end. Each checks whether it still holds."""
-    end, at = {"lease": lease.id}, lease.expires_at.isoformat()
-    warned_at = lease.expires_at - rules.WARNED
-    await outbox.enqueue(session, "contacts.warn", end, at=warned_at, key=f"contacts.warn:{lease.id}:{at}")
-    await outbox.enqueue(session, "contacts.expire", end, at=lease.expires_at, key=f"contacts.expire:{lease.id}:{at}")
+    """Write the jobs of a lease's last hour."""
+    await outbox.write_all(session, end_planned(lease))
+
+
+def end_planned(lease: Lease) -> list[outbox.Row]:
+    """A warning, then the end. Each checks whether it still holds."""
+    end, until, at = {"lease": lease.id}, lease.expires_at, lease.expires_at.isoformat()
+    due = {"contacts.warn": until - rules.WARNED, "contacts.expire": until}
+    return [outbox.job(name, end, at=when, key=f"{name}:{lease.id}:{at}") for name, when in due.items()]
 
 
 async def tell_ready(session: AsyncSession, lease: Lease, *, now: datetime) -> None:
@@ -25,8 +29,8 @@ async def tell_ready(session: AsyncSession, lease: Lease, *, now: datetime) -> N
 async def tell_both(session: AsyncSession, name: str, lease: Lease, *, now: datetime, **more: str) -> None:
     """One job for each of the two: `member`, `contact`, `post`, `match` (may be empty), and codes."""
     told = {"contact": lease.id, "post": lease.post_id, "match": lease.match_id or "", **more}
-    for member_id in lease.parties():
-        await outbox.enqueue(session, name, {"member": member_id, **told}, at=now)
+    both = [outbox.job(name, {"member": member_id, **told}, at=now) for member_id in lease.parties()]
+    await outbox.write_all(session, both)
 
 
 def note(

@@ -7,9 +7,10 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 from starlette.responses import Response
 
-from mutualaid.contacts import actions, asking, granting, playing, rules, showing, store
+from mutualaid.contacts import actions, asking, granting, playing, routing, rules, showing, store
 from mutualaid.contacts.errors import ChannelNotAvailable
 from mutualaid.contacts.records import Lease
+from mutualaid.contacts.stock import Stock
 from mutualaid.contacts.wire import ContactReportDraft, ContactView, MessageDraft, PageQuery
 from mutualaid.kit import clock
 from mutualaid.kit.doors import parse
@@ -21,7 +22,7 @@ from mutualaid.kit.faces.forms import Form
 from mutualaid.kit.faces.rendering import go, page
 from mutualaid.kit.faces.rows import row
 from mutualaid.kit.texts import N_
-from mutualaid.members import own_phone
+from mutualaid.members import blocks, own_phone
 from mutualaid.members.errors import ConsentNeeded, RealNameNeeded
 from mutualaid.members.pages_consents import asked_first
 from mutualaid.members.policies import SIGNED_IN, may_act
@@ -48,13 +49,12 @@ async def ask(request: Request) -> Response:
 
 async def _ask(request: Request, post_id: str, form: Form) -> Lease:
     services, asker, now = of(request), request.user, clock.now()
-    numbers = services.numbers
     channel: rules.Channel = "call" if form.get("channel", "call") == "call" else "words"
-    if channel == "call" and not numbers.caps.calls:
+    if channel == "call" and not services.numbers.caps.calls:
         raise ChannelNotAvailable
     prepared = await asking.prepare(services, post_id, channel, asker=asker)
     async with services.database.transaction() as session:
-        lease, _ = await asking.ask(session, prepared, asker=asker, pool=numbers.pool, caps=numbers.caps, now=now)
+        lease, _ = await asking.ask(session, prepared, asker=asker, stock=Stock.of(services), now=now)
     if lease.state == "asked":
         await _grant(services, lease)
     return lease
@@ -97,6 +97,9 @@ async def _own(request: Request) -> ContactView:
 
 async def _around(request: Request, form: Form = forms.EMPTY) -> dict[str, Any]:
     services, reader, contact = of(request), request.user.id, await _own(request)
+    async with services.database.reading() as session:
+        lease = await store.get_own(session, contact.id, reader)
+        blocked = await blocks.said(session, reader, lease.counterpart(reader))
     messages = await showing.messages(services, PageQuery(limit=_MOST_WORDS), contact.id, reader)
     calls = await showing.calls(services, PageQuery(limit=_MOST_WORDS), contact.id, reader)
     played = services.settings.dev and services.numbers.is_fake
@@ -106,6 +109,7 @@ async def _around(request: Request, form: Form = forms.EMPTY) -> dict[str, Any]:
         "calls": calls.items,
         "form": form,
         "played": played,
+        "blocked": blocked,
         "reasons": REASONS,
     }
 
@@ -173,8 +177,8 @@ async def play(request: Request) -> Response:
         raise NotFound
     phone = await own_phone.of_member(services, request.user.id)
     try:
-        await playing.play(services, phone, contact.number, now=clock.now())
-    except playing.REFUSALS as refusal:
+        await playing.play(services, phone, contact.number, contact.extension, now=clock.now())
+    except routing.REFUSALS as refusal:
         return go(request, f"/contacts/{contact.id}", said=refusal.text, wrong=True)
     return _back(request, N_("The pretended call was connected: your neighbour's phone rang, and showed this number."))
 

@@ -1,6 +1,6 @@
 """The two persons of a lease, with their phones in clear: held in memory between two statements, never printed."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from mutualaid.kit import sealing
@@ -34,12 +34,16 @@ def keys_of(ring: KeyRing, phone: Phone) -> tuple[bytes, ...]:
 
 async def load(services: Services, members: Iterable[Member]) -> dict[str, Person]:
     """Those of these members who have a phone that can be read."""
-    rows = list(members)
-    data_keys = await services.keys.get_many(member.id for member in rows)
+    return await opened(services, {member.id: member.phone for member in members})
+
+
+async def opened(services: Services, sealed: Mapping[str, bytes | None]) -> dict[str, Person]:
+    """The same by the members' ids and what stands in their phones' columns."""
+    data_keys = await services.keys.get_many(sealed)
     found: dict[str, Person] = {}
-    for member in rows:
-        phone = own_phone.read(member, key=data_keys[member.id]) if member.id in data_keys else None
-        if phone is not None:
+    for member_id, column in sealed.items():
+        if column is not None and member_id in data_keys:
+            phone = own_phone.opened(member_id, column, key=data_keys[member_id])
             key = sealing.lookup(services.ring, _LABEL, phone.e164)
-            found[member.id] = Person(member.id, phone, key, keys_of(services.ring, phone), member.phone)
+            found[member_id] = Person(member_id, phone, key, keys_of(services.ring, phone), column)
     return found

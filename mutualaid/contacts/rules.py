@@ -19,8 +19,9 @@ EndedBecause = Literal[
     "consent_withdrawn",
     "phone_changed",
     "ruling",
+    "unreachable",
 ]
-ToldBecause = Literal["expired", "by_member", "post_ended", "post_hidden", "match_ended", "ruling"]
+ToldBecause = Literal["expired", "by_member", "post_ended", "post_hidden", "match_ended", "ruling", "unreachable"]
 Outcome = Literal["answered", "busy", "no_answer"]
 
 LIVE: Final[tuple[State, ...]] = ("asked", "granted")
@@ -28,6 +29,7 @@ LEASE: Final = timedelta(hours=24)
 EXTENSION: Final = timedelta(hours=24)
 EXTENSIONS: Final = 3
 QUARANTINE: Final = timedelta(days=7)
+LEAST_REST: Final = timedelta(hours=24)  # of a number for a person, where no other is free for a pair
 A_POST: Final = 3
 A_MEMBER: Final = 5
 WARNED: Final = timedelta(hours=1)  # before a contact expires
@@ -37,6 +39,10 @@ UPGRADE_EVERY: Final = timedelta(minutes=10)
 LONGEST_CALL_S: Final = 1_800
 ASK_SOLVED_S: Final = 1  # seconds of talk from which a call counts as one
 RETRY_EXHAUSTED_S: Final = 3_600
+UNANSWERED: Final = 2  # calls to one of the two that nobody answered, and none that was: the contact ends
+RATES_OVER: Final = timedelta(hours=1)
+A_PAIR_CALLS: Final = 20  # of one lease, in either direction, in that time
+A_CALLER_CALLS: Final = 40  # of one person, by all their leases
 CALLS_KEPT: Final = timedelta(days=183)  # six months
 
 _SHANGHAI: Final = ZoneInfo("Asia/Shanghai")

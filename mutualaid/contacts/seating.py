@@ -1,64 +1,110 @@
 """Which number: one that is free for both persons, and which of those has rested longest. Two seats or none.
 
-Free means that neither has a seat there, live or quarantined. The unique rows decide, not the look before: whoever loses
-a race for a seat tries the next number. On PostgreSQL each asker locks the number it is about to give out and passes over
-those that others hold locked, so a busy pool is shared out without waiting.
+Free means that neither has a seat there, live or quarantined: the numbers of all contacts are a proper edge colouring.
+The unique rows decide, not the look before: whoever loses a race for a seat tries the next number. On PostgreSQL each
+asker locks the number it is about to give out and passes over those that others hold locked, so a busy pool is shared
+out without waiting.
+
+In this order: the pair's own number again, while it rests or afterwards; one of the post's city, of its province, any,
+each time the one that rested longest; one whose rest is cut short (`resting`); an extension on a number (AXE).
 """
 
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Awaitable, Callable
+from functools import cache, partial
+from typing import NamedTuple
 
-from sqlalchemy import and_, case, delete, func, or_, select, update
+from sqlalchemy import (
+    LargeBinary,
+    ScalarSelect,
+    Select,
+    and_,
+    bindparam,
+    case,
+    delete,
+    func,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
+from mutualaid.contacts import resting, stock
 from mutualaid.contacts.people import Person
 from mutualaid.contacts.records import Lease, PoolNumber, Seat
 from mutualaid.contacts.rules import LIVE, QUARANTINE
+from mutualaid.contacts.stock import Stock
 from mutualaid.kit.clock import sql_now
 
-_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+
+class Line(NamedTuple):
+    """What the two dial: a number of ours, and in AXE what is keyed in after it."""
+
+    x: str
+    extension: str | None = None
 
 
-async def take(
-    session: AsyncSession, lease: Lease, a: Person, b: Person, *, pool: Sequence[str], most_pairs: int, now: datetime
-) -> str | None:
-    """Seat both on one number of `pool` until the lease's end and quarantine after it. None where no number is free.
+class Two(NamedTuple):
+    """A lease to be seated and its two persons; `region`: of its post, six digits. Both members' rows are held locked."""
 
-    `a` is the asker, `b` the owner. `most_pairs`: what one number carries. The caller holds both members' rows locked.
-    """
-    everyone = [*a.keys, *b.keys]
-    await session.execute(delete(Seat).where(Seat.person_key.in_(everyone), Seat.until <= sql_now()))
-    revived = await _revive(session, lease, a, b, frozenset(pool))
-    if revived is not None:
-        return revived
-    taken = set(await session.scalars(select(Seat.x).where(Seat.person_key.in_(everyone))))
-    found = await _first_free(session, lease, a, b, taken, pool=pool, most_pairs=most_pairs)
-    if found is None:
-        await sync(session, pool)
-        found = await _first_free(session, lease, a, b, taken, pool=pool, most_pairs=most_pairs)
+    lease: Lease
+    a: Person
+    b: Person
+    region: str
+
+    @property
+    def keys(self) -> tuple[bytes, ...]:
+        return (*self.a.keys, *self.b.keys)
+
+
+Sit = Callable[[str], Awaitable[Line | None]]
+
+
+async def take(session: AsyncSession, two: Two, stocked: Stock) -> Line | None:
+    """Seat both on one number until the lease's end and quarantine after it. None where no number is free for them."""
+    await session.execute(delete(Seat).where(Seat.person_key.in_(two.keys), Seat.until <= sql_now()))
+    found = await _revive(session, two, stocked)
     if found is not None:
-        await session.execute(update(PoolNumber).where(PoolNumber.x == found).values(used_at=now))
+        return found
+    found = await _free(session, two, stocked)
+    if found is None:
+        await stock.sync(session, stocked)  # the maker's pool may have grown
+        found = (
+            await _free(session, two, stocked)
+            or await _cut_short(session, two, stocked)
+            or await _extended(session, two, stocked)
+        )
+    if found is not None:
+        await session.execute(update(PoolNumber).where(PoolNumber.x == found.x).values(used_at=sql_now()))
     return found
 
 
-async def _first_free(
-    session: AsyncSession, lease: Lease, a: Person, b: Person, taken: set[str], *, pool: Sequence[str], most_pairs: int
-) -> str | None:
-    tried, waiting = set(taken), False
+async def _free(session: AsyncSession, two: Two, stocked: Stock) -> Line | None:
+    if not stocked.plain:
+        return None
+    own = (Seat.person_key.in_(two.keys), Seat.extension == "")
+    taken = set(await session.scalars(select(Seat.x).where(*own)))
+    return await _first(session, two, stocked, taken, partial(_pair, session, two, stocked))
+
+
+async def _extended(session: AsyncSession, two: Two, stocked: Stock) -> Line | None:
+    if not stocked.extensions:
+        return None
+    return await _first(session, two, stocked, set(), partial(_keyed, session, two, stocked))
+
+
+async def _first(session: AsyncSession, two: Two, stocked: Stock, taken: set[str], sit: Sit) -> Line | None:
+    """The best number on which `sit` finds room for the two, and none of `taken`."""
+    pool, tried, waiting = frozenset(stocked.pool), set(taken), False
     while True:
         # A savepoint each: the lock of a number that is not taken is let go of before the next one is waited for.
         trial = await session.begin_nested()
-        x = await _rested(session, tried, waiting=waiting)
-        if (
-            x is not None
-            and x in pool
-            and await _pairs(session, x) < most_pairs
-            and await _sit(session, lease, x, a, b)
-        ):
+        x = await _rested(session, two, tried, waiting=waiting)
+        line = await sit(x) if x is not None and x in pool else None
+        if line is not None:
             await trial.commit()
-            return x
+            return line
         await trial.rollback()
         if x is not None:
             tried.add(x)
@@ -68,75 +114,130 @@ async def _first_free(
             waiting = True  # those passed over were locked by others: now wait for them
 
 
-async def _revive(session: AsyncSession, lease: Lease, a: Person, b: Person, pool: frozenset[str]) -> str | None:
+async def _revive(session: AsyncSession, two: Two, stocked: Stock) -> Line | None:
     """The same two may have their own quarantined number again: both seats move to the new lease in one statement."""
-    one, other = aliased(Seat), aliased(Seat)
-    query = (
-        select(one.x, one.lease_id)
-        .join(other, and_(other.x == one.x, other.lease_id == one.lease_id))
-        .join(Lease, Lease.id == one.lease_id)
-        .where(one.person_key.in_(a.keys), other.person_key.in_(b.keys))
-        .where(or_(Lease.state.not_in(LIVE), Lease.expires_at <= sql_now()))
-        .order_by(Lease.asked_at.desc())
-    )
-    for x, old in (await session.execute(query)).all():
-        if x not in pool:
+    asked = {"a": two.a.keys, "b": two.b.keys}
+    for x, extension, old in (await session.execute(_resting_query(), asked)).all():
+        if x not in stocked.pool or not (stocked.extensions if extension else stocked.plain):
             continue
-        role = case((Seat.person_key.in_(a.keys), "a"), else_="b")
+        role = case((Seat.person_key.in_(two.a.keys), "a"), else_="b")
+        same = (Seat.x == x, Seat.extension == extension, Seat.lease_id == old)
+        if extension:  # each role of an extension is one person's: let nobody pass through the other's place
+            await session.execute(delete(Seat).where(*same))
+            if not await _sit(session, two, Line(x, extension)):
+                continue
+            return Line(x, extension)
         moved = await session.execute(
             update(Seat)
-            .where(Seat.x == x, Seat.lease_id == old)
-            .values(lease_id=lease.id, role=role, until=lease.expires_at + QUARANTINE)
+            .where(*same)
+            .values(lease_id=two.lease.id, role=role, until=two.lease.expires_at + QUARANTINE)
             .returning(Seat.person_key)
             .execution_options(synchronize_session=False)
         )
         if len(moved.all()) == 2:
-            return str(x)
+            return Line(x)
     return None
 
 
-async def _rested(session: AsyncSession, taken: set[str], *, waiting: bool) -> str | None:
+@cache
+def _resting_query() -> Select[str, str, str]:
+    """The lines that two persons have between them, and no live lease. Built once: it is asked for each lease."""
+    one, other = aliased(Seat), aliased(Seat)
+    a, b = (bindparam(role, expanding=True, type_=LargeBinary()) for role in ("a", "b"))
+    both = and_(other.x == one.x, other.extension == one.extension, other.lease_id == one.lease_id)
+    return (
+        select(one.x, one.extension, one.lease_id)
+        .join(other, both)
+        .join(Lease, Lease.id == one.lease_id)
+        .where(one.person_key.in_(a), other.person_key.in_(b))
+        .where(or_(Lease.state.not_in(LIVE), Lease.expires_at <= sql_now()))
+        .order_by(Lease.asked_at.desc())
+    )
+
+
+async def _rested(session: AsyncSession, two: Two, tried: set[str], *, waiting: bool) -> str | None:
+    city, province = two.region[:4], two.region[:2]
+    liking = case(
+        (PoolNumber.x == _of_last_time(two), 0),
+        (func.substr(PoolNumber.city, 1, 4) == city, 1),
+        (func.substr(PoolNumber.city, 1, 2) == province, 2),
+        else_=3,
+    )
     query = (
         select(PoolNumber.x)
-        .where(PoolNumber.offered, PoolNumber.x.not_in(taken))
-        .order_by(PoolNumber.used_at, PoolNumber.x)
+        .where(PoolNumber.offered, PoolNumber.x.not_in(tried))
+        .order_by(liking, PoolNumber.used_at, PoolNumber.x)
         .limit(1)
     )
-    return await session.scalar(query.with_for_update(skip_locked=not waiting))
+    return await session.scalar(query.with_for_update(of=PoolNumber, skip_locked=not waiting))
 
 
-async def _pairs(session: AsyncSession, x: str) -> int:
-    """How many pairs sit on a number; the caller holds its row, so nobody else sits down meanwhile."""
-    seats = await session.scalar(select(func.count()).select_from(Seat).where(Seat.x == x, Seat.until > sql_now()))
-    return (seats or 0) // 2
+def _of_last_time(two: Two) -> ScalarSelect[str | None]:
+    """The number by which the same two were in touch before, long ago too."""
+    ids = two.lease.parties()
+    return (
+        select(Lease.x)
+        .where(or_(*(and_(Lease.asker_id == a, Lease.owner_id == b) for a, b in (ids, ids[::-1]))))
+        .where(Lease.x.is_not(None), Lease.id != two.lease.id)
+        .order_by(Lease.asked_at.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
 
 
-async def _sit(session: AsyncSession, lease: Lease, x: str, a: Person, b: Person) -> bool:
+async def _pair(session: AsyncSession, two: Two, stocked: Stock, x: str) -> Line | None:
+    """Both on this number, where it has room. The caller holds its row, so nobody else sits down meanwhile."""
+    on_x = (stock.bound(), Lease.x == x, Lease.extension.is_(None))
+    pairs = await session.scalar(select(func.count()).select_from(Lease).where(*on_x)) or 0
+    if pairs >= stocked.caps.max_pairs_per_x:
+        return None
+    line = Line(x)
+    return line if await _sit(session, two, line) else None
+
+
+async def _cut_short(session: AsyncSession, two: Two, stocked: Stock) -> Line | None:
+    pool = frozenset(stocked.pool) if stocked.plain else frozenset()
+    for rest in await resting.long_enough(session, two.keys):
+        if rest.x not in pool:
+            continue
+        trial = await session.begin_nested()
+        held = await session.scalar(select(PoolNumber.x).where(PoolNumber.x == rest.x).with_for_update())
+        if held is not None:
+            await resting.cut_short(session, rest, now=two.lease.asked_at)
+            line = await _pair(session, two, stocked, rest.x)
+            if line is not None:
+                await trial.commit()
+                return line
+        await trial.rollback()
+    return None
+
+
+async def _keyed(session: AsyncSession, two: Two, stocked: Stock, x: str) -> Line | None:
+    """An extension of this number that is nobody's. The caller holds its row."""
+    room = stocked.extensions
+    lapsed = (Seat.x == x, Seat.extension != "", Seat.until <= sql_now())
+    await session.execute(delete(Seat).where(*lapsed))
+    used = set(await session.scalars(select(Seat.extension).where(Seat.x == x, Seat.extension != "").distinct()))
+    first = int(two.lease.id, 16) % len(room)  # spread, so that the next one cannot be guessed from one's own
+    for n in range(len(room)):
+        extension = str(room[(first + n) % len(room)])
+        if extension not in used:
+            line = Line(x, extension)
+            return line if await _sit(session, two, line) else None
+    return None
+
+
+async def _sit(session: AsyncSession, two: Two, line: Line) -> bool:
     insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    until = lease.expires_at + QUARANTINE
-    rows = [
-        {"x": x, "person_key": person.key, "lease_id": lease.id, "role": role, "until": until}
-        for person, role in ((a, "a"), (b, "b"))
-    ]
+    until = two.lease.expires_at + QUARANTINE
+    place = {"x": line.x, "extension": line.extension or "", "lease_id": two.lease.id, "until": until}
+    rows = [{**place, "person_key": person.key, "role": role} for person, role in ((two.a, "a"), (two.b, "b"))]
     rows.sort(key=lambda row: str(row["person_key"]))  # two who race for the same two seats meet at the first
-    made = await session.execute(insert(Seat).values(rows).on_conflict_do_nothing().returning(Seat.person_key))
+    sat = insert(Seat.__table__).on_conflict_do_nothing().returning(Seat.person_key)  # type: ignore[arg-type] # it is a Table
+    made = await session.execute(sat, rows)
     return len(made.all()) == 2  # else the savepoint takes the one back
 
 
 async def free(session: AsyncSession, lease_id: str) -> None:
     """Give the seats of a lease back without quarantine: nobody was ever reached by them."""
     await session.execute(delete(Seat).where(Seat.lease_id == lease_id))
-
-
-async def sync(session: AsyncSession, pool: Sequence[str]) -> None:
-    """Make the rows agree with the maker's pool: new numbers come in, others are not given out any more."""
-    known = {row.x: row.offered for row in await session.execute(select(PoolNumber.x, PoolNumber.offered))}
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    fresh = [{"x": x, "offered": True, "used_at": _NEVER} for x in pool if x not in known]
-    if fresh:
-        await session.execute(insert(PoolNumber).on_conflict_do_nothing(), fresh)
-    ours = frozenset(pool)
-    for offered in (True, False):
-        changed = [x for x, was in known.items() if was is not offered and (x in ours) is offered]
-        if changed:
-            await session.execute(update(PoolNumber).where(PoolNumber.x.in_(changed)).values(offered=offered))

@@ -28,6 +28,11 @@ def of_post(post_id: str) -> ColumnElement[bool]:
     return or_(Lease.post_id == post_id, Lease.other_post_id == post_id)
 
 
+async def clock(session: AsyncSession) -> datetime:
+    """The database's own time: what a lease's times count from, whatever clock this process has."""
+    return (await session.execute(select(sql_now()))).scalar_one()
+
+
 async def get(session: AsyncSession, lease_id: str) -> Lease | None:
     return await session.get(Lease, lease_id, populate_existing=True)
 

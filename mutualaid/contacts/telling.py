@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from mutualaid.contacts.records import Lease
-from mutualaid.contacts.rules import shown_state
+from mutualaid.contacts.rules import EXTENSIONS, shown_state
 from mutualaid.notices import actions as notices
 from mutualaid.notices.rules import Kind, Subject
 from mutualaid.services import Services
@@ -16,7 +16,7 @@ async def on_ready(services: Services, payload: dict[str, str], *, now: datetime
 
 
 async def on_expiring(services: Services, payload: dict[str, str], *, now: datetime) -> None:
-    """`contact.expiring`: its last hour; again in the last hour of an extension."""
+    """`contact.expiring`: its last hour; again in the last hour of an extension, which may be the last."""
     await _tell_while_granted(services, payload, "number_expiring", {}, occasion="", now=now)
 
 
@@ -28,14 +28,23 @@ async def _tell_while_granted(
         if lease is None or shown_state(lease.state, lease.expires_at, now) != "granted":
             return
         which = occasion or lease.expires_at.isoformat()
-        told = {**params, "post": lease.post_id}
+        left = {"left": "last"} if kind == "number_expiring" and lease.extensions >= EXTENSIONS else {}
+        told = {**params, **left, "post": lease.post_id}
         subject = Subject("contact", lease.id)
         await notices.tell(session, payload["member"], kind, subject=subject, params=told, occasion=which, now=now)
 
 
 async def on_ended(services: Services, payload: dict[str, str], *, now: datetime) -> None:
-    """`contact.ended`: for whatever reason; the other's reasons are their own."""
-    await _tell(services, payload, "number_ended", occasion="", now=now)
+    """`contact.ended`: for whatever reason, told to whoever did not end it; the other's reasons are their own."""
+    if payload.get("actor") == payload["member"]:
+        return
+    async with services.database.transaction() as session:
+        lease = await session.get(Lease, payload["contact"])
+        if lease is None:
+            return
+        channel = "call" if lease.x is not None else "words"
+        subject, params = Subject("contact", lease.id), {"post": payload["post"], "channel": channel}
+        await notices.tell(session, payload["member"], "number_ended", subject=subject, params=params, now=now)
 
 
 async def on_words(services: Services, payload: dict[str, str], *, now: datetime) -> None:

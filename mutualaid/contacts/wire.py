@@ -105,7 +105,7 @@ class ContactView(View):
             state=state,
             channel=lease.channel,
             number=lease.x if state == "granted" and lease.channel == "call" else None,
-            extension=None,
+            extension=lease.extension if state == "granted" and lease.channel == "call" else None,
             caller=caller,
             expires_at=lease.expires_at,
             post=lease.post_id,

@@ -7,12 +7,23 @@ Which X is used is chosen by the platform, in its own database, and named to the
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import ClassVar, Literal, Protocol
+from typing import Any, Literal, Protocol
 
-from mutualaid.kit.errors import AidError
 from mutualaid.kit.outside import ProviderDown, Throttled
 from mutualaid.kit.phones import Phone
-from mutualaid.kit.texts import N_
+from mutualaid.providers.numbers.refusals import (
+    BadNumber,
+    BindingGone,
+    ExpiryTooSoon,
+    NotAuthorised,
+    NotReported,
+    NumbersRefused,
+    PairConflict,
+    PoolExhausted,
+    PushOfAnother,
+    PushRefused,
+    PushReplayed,
+)
 
 __all__ = [
     "BadNumber",
@@ -22,6 +33,8 @@ __all__ = [
     "BindingRef",
     "CallRecord",
     "Caps",
+    "Cause",
+    "Close",
     "Connect",
     "ExpiryTooSoon",
     "Mode",
@@ -29,25 +42,42 @@ __all__ = [
     "NotReported",
     "NumbersMaker",
     "NumbersRefused",
+    "Once",
     "Outcome",
     "PairConflict",
     "PoolExhausted",
     "ProviderDown",
+    "PushOfAnother",
     "PushRefused",
+    "PushReplayed",
+    "Pushed",
+    "RouteQuery",
     "Throttled",
 ]
 
 Mode = Literal["axb", "axe", "x"]
 Outcome = Literal["answered", "busy", "no_answer"]
+Cause = Literal[
+    "normal",  # hung up by either after they had talked
+    "busy",
+    "no_answer",
+    "rejected",
+    "cancelled",  # the caller hung up before anybody answered
+    "unreachable",  # switched off, out of reach
+    "no_such_number",
+    "not_allowed",  # refused by us or by the maker: no binding, the wrong direction, a phone that is not reported
+    "network",  # the maker's or the carrier's fault
+]
 
 
 @dataclass(frozen=True, slots=True)
 class Caps:
     """What a maker can do. No mode: it has no numbers, and the platform offers in-app words only.
 
-    `max_pairs_per_x`: bindings that one X carries at once. `extension_digits`: of AXE, 0 where there is none.
-    `min_ttl`, `max_ttl`: how soon and how late a binding may end; `renewable`: whether its end may be moved.
-    `call_time_decision`: the maker asks the platform before each call.
+    `axb`: each of the two reaches the other by X. `axe`: by X and an extension. `x`: nothing is bound outside, the maker
+    asks before each call. `max_pairs_per_x`: bindings that one X carries at once. `extension_digits`: the most of AXE,
+    0 where there is none. `min_ttl`, `max_ttl`: how soon and how late a binding may end; `renewable`: whether its end
+    may be moved; where it may not, unbind and bind anew. `call_time_decision`: the maker asks before each call.
     """
 
     modes: frozenset[Mode]
@@ -63,10 +93,19 @@ class Caps:
     def calls(self) -> bool:
         return bool(self.modes)
 
+    @property
+    def keeps_bindings(self) -> bool:
+        """False where nothing is bound outside, so that there is nothing to ask for and nothing to agree about."""
+        return bool(self.modes - {"x"})
+
 
 @dataclass(frozen=True, slots=True)
 class BindRequest:
-    """`key` names the binding for ever; `x` is a number of ours in E.164; `a` and `b` are the two who may call."""
+    """`key` names the binding for ever; `x` is a number of ours in E.164; `a` and `b` are the two who may call.
+
+    `extension`: of AXE, the digits on this X that are the lease's own; chosen by us like X. Whoever keys them in reaches
+    `b`, and `b` reaches `a` by `x` alone.
+    """
 
     key: str = field(repr=False)
     mode: Mode
@@ -74,15 +113,21 @@ class BindRequest:
     a: Phone
     b: Phone
     expires_at: datetime
+    extension: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class BindingRef:
-    """How to find a binding again. `ref` is what the maker calls it; None where its answer was lost: then by our key."""
+    """How to find a binding again. `ref` is what the maker calls it; None where its answer was lost: then by our key.
+
+    `people`: `a` and `b` where they are still known. A maker whose vendor tells of no binding finds by them, sooner than
+    by waiting for its end, one whose answer was lost.
+    """
 
     key: str = field(repr=False)
     x: str = field(repr=False)
     ref: str | None = field(default=None, repr=False)
+    people: tuple[Phone, Phone] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,61 +151,60 @@ class Connect:
 
 
 @dataclass(frozen=True, slots=True)
-class CallRecord:
-    """One finished call as the maker saw it. `seconds`: of talk, 0 where nobody answered. `x` in E.164."""
+class Close:
+    """The call may not go through. `code` is why, for the records of whoever asked; no caller is told it."""
+
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class RouteQuery:
+    """May this call go through? `digits`: what was keyed in after X. `at`: the maker's time, recorded and never trusted."""
 
     call_id: str = field(repr=False)
     caller: Phone
     x: str = field(repr=False)
+    digits: str | None = field(default=None, repr=False)
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CallRecord:
+    """One finished call as the maker saw it. `seconds`: of talk, 0 where nobody answered. `x` in E.164.
+
+    Times are the maker's: kept, never trusted. `extension`: what was keyed in after X. `cause`: None is what the
+    outcome says. `caller`, `x`: None where the maker asked before the call, so that its id says it all.
+    """
+
+    call_id: str = field(repr=False)
+    caller: Phone | None
+    x: str | None = field(repr=False)
     outcome: Outcome
     seconds: int
     ended_at: datetime
+    extension: str | None = field(default=None, repr=False)
+    started_at: datetime | None = None
+    rang_at: datetime | None = None
+    answered_at: datetime | None = None
+    cause: Cause | None = None
 
 
-class NumbersRefused(Exception):
-    """The maker understood and will not. Nothing is bound; `code` is kept with the contact that failed."""
+@dataclass(frozen=True, slots=True)
+class Once:
+    """What makes a push good for one time: `mark` may not have been seen before, and it is of now: `since` ≤ now < `until`."""
 
-    code: ClassVar[str] = "provider_refused"
-
-
-class PoolExhausted(NumbersRefused):
-    """This X carries as many pairs as it can."""
-
-    code = "numbers_exhausted"
+    mark: str = field(repr=False)
+    since: datetime
+    until: datetime
 
 
-class PairConflict(NumbersRefused):
-    """One of the two is bound on this X already, or the key names a binding on another X."""
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """What a push tells (finished calls, none of them for news on the way), or asks before a call."""
 
-    code = "numbers_exhausted"
-
-
-class BindingGone(NumbersRefused):
-    """There is no such binding (any more)."""
-
-
-class ExpiryTooSoon(NumbersRefused):
-    """The binding would end before the maker's shortest time."""
-
-
-class BadNumber(NumbersRefused):
-    """X is not ours, or a phone is none that the maker can reach."""
-
-
-class NotReported(NumbersRefused):
-    """The phone must be reported to the carrier (实名报备) first; calls would be intercepted."""
-
-
-class NotAuthorised(NumbersRefused):
-    """Our account may not do this there."""
-
-
-class PushRefused(AidError):
-    """A push that does not prove who sent it."""
-
-    kind = "unauthenticated"
-    code = "push_not_authentic"
-    text = N_("This does not come from the provider of masked numbers.")
+    records: tuple[CallRecord, ...] = ()
+    asks: RouteQuery | None = None
+    once: Once | None = None
 
 
 class NumbersMaker(Protocol):
@@ -175,7 +219,7 @@ class NumbersMaker(Protocol):
 
     @property
     def pool(self) -> Sequence[str]:
-        """Our numbers at this maker, E.164."""
+        """Our numbers at this maker, E.164, each good for every mode of `caps`."""
         ...
 
     async def bind(self, request: BindRequest) -> Binding:
@@ -187,7 +231,7 @@ class NumbersMaker(Protocol):
         ...
 
     async def renew(self, binding: BindingRef, expires_at: datetime) -> Binding:
-        """Move the end. Raises BindingGone, ExpiryTooSoon, NotAuthorised where the maker cannot, Throttled,
+        """Move the end. Raises BindingGone, ExpiryTooSoon, NotAuthorised where `caps.renewable` is false, Throttled,
         ProviderDown.
         """
         ...
@@ -202,13 +246,18 @@ class NumbersMaker(Protocol):
         """The binding as the maker holds it now, None where there is none. Raises Throttled, ProviderDown."""
         ...
 
-    def parse_event(self, headers: Mapping[str, str], raw: bytes) -> list[CallRecord]:
-        """What a push tells, once it has proved who sent it. The same call may be told again.
+    def parse_event(self, headers: Mapping[str, str], raw: bytes, *, query: Mapping[str, str]) -> Pushed:
+        """What a push says, once it has proved who sent it. The same call may be told again.
 
-        Raises PushRefused; Malformed or Invalid for what cannot be read. Fields that are not known are ignored.
+        `query`: of the address that it was sent to; vendors that sign nothing are known by a secret in it. Raises
+        PushRefused, PushOfAnother; Malformed or Invalid for what cannot be read. Fields that are not known are ignored.
         """
         ...
 
-    def answer_route(self, decision: Connect) -> dict[str, str | int]:
-        """The body that lets a call through, in the maker's own words."""
+    def answer_route(self, decision: Connect | Close) -> dict[str, Any]:
+        """What a maker that asks by a push is answered. Raises NotAuthorised where the maker does not ask."""
+        ...
+
+    def answer_event(self, taken: int) -> dict[str, Any]:
+        """What tells the maker that a push was taken; `taken`: how many calls it made known."""
         ...

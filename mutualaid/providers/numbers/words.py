@@ -2,15 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from mutualaid.providers.numbers import (
     Binding,
     BindingRef,
     BindRequest,
-    CallRecord,
     Caps,
+    Close,
     Connect,
     NotAuthorised,
+    Pushed,
     PushRefused,
 )
 
@@ -33,8 +35,11 @@ class WordsOnly:
     async def query(self, binding: BindingRef) -> Binding | None:
         return None
 
-    def parse_event(self, headers: Mapping[str, str], raw: bytes) -> list[CallRecord]:
+    def parse_event(self, headers: Mapping[str, str], raw: bytes, *, query: Mapping[str, str]) -> Pushed:
         raise PushRefused
 
-    def answer_route(self, decision: Connect) -> dict[str, str | int]:
+    def answer_route(self, decision: Connect | Close) -> dict[str, Any]:
+        raise NotAuthorised
+
+    def answer_event(self, taken: int) -> dict[str, Any]:
         raise NotAuthorised
