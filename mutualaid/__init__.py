@@ -2,7 +2,8 @@
 
 The house, from the top (an arrow may point down only; `import-linter` checks it):
 
-    4  front doors  app  worker  cli  serving                   build and run; know everything
+    4  front doors  app  worker  serving  telephony             build and run; know everything
+                    cli  cli_match  cli_numbers  cli_ways       commands
                     routes  handlers  wiring  tables            one table each: URLs, jobs, makers, tables
                     shell  gate  trouble                        round every request: bounds, limits, errors
                     health  docs  migrate  migrations  seed  housekeeping

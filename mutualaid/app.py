@@ -1,6 +1,7 @@
 """build_app(settings) → Starlette: one process that serves, and works where it is told to."""
 
 import asyncio
+import gc
 import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -70,4 +71,14 @@ async def working(services: Services) -> AsyncIterator[Worker]:
 def from_environment() -> Starlette:
     """For `uvicorn --factory mutualaid.app:from_environment`: one of many serving processes, settings from the environment."""
     logs.configure()
-    return build_app(load(os.environ), with_worker=False)
+    app = build_app(load(os.environ), with_worker=False)
+    collect_seldom()
+    return app
+
+
+def collect_seldom() -> None:
+    """For a process that serves: what was imported is never looked at again, and what many requests hold at once is not taken
+    for rubbish in circles, of which they leave hardly any. Measured: 3 % of a publication, now a tenth of that."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000)

@@ -1,20 +1,20 @@
-"""mutualaid serve | worker | migrate | seed | member | import | audit. Long work shows its progress."""
+"""mutualaid serve | worker | migrate | seed | member | match | import | audit | numbers | simulate | telephony.
+
+Long work shows its progress.
+"""
 
 import asyncio
-import os
 import signal
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
 import uvloop
-from rich.console import Console
 
+from mutualaid import cli_match, cli_numbers
+from mutualaid.cli_ways import console, settings, told, with_services
 from mutualaid.kit import logs
-from mutualaid.kit.settings import Settings, SettingsRefused, load
 
 T = TypeVar("T")
 
@@ -33,55 +33,9 @@ audit = typer.Typer(no_args_is_help=True, help="The audit chain.")
 app.add_typer(member, name="member")
 app.add_typer(bring_in, name="import")
 app.add_typer(audit, name="audit")
-console = Console(stderr=True)
-
-
-def _settings() -> Settings:
-    try:
-        return load(os.environ)
-    except SettingsRefused as refusal:
-        raise _refused(refusal) from None
-
-
-def _refused(refusal: SettingsRefused) -> typer.Exit:
-    console.print(f"[red]设置有误 / settings refused[/red]\n{refusal}", highlight=False)
-    return typer.Exit(2)
-
-
-def _with_services(deed: Callable[..., Coroutine[Any, Any, T]], *args: Any) -> T:
-    """Run a deed that needs the open services."""
-    from mutualaid.wiring import open_services  # opened only where needed: --help stays quick
-
-    settings = _settings()
-    logs.configure()
-
-    async def run() -> T:
-        async with open_services(settings) as services:
-            return await deed(services, *args)
-
-    with _told():
-        return asyncio.run(run())
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    """What an operator can mend is said in a sentence; everything else is a fault of ours."""
-    from mutualaid.kit.errors import Overloaded
-    from mutualaid.kit.ring import RingRefused
-    from mutualaid.kit.shelves import ShelfRefused
-
-    try:
-        yield
-    except SettingsRefused as refusal:
-        raise _refused(refusal) from None
-    except (RingRefused, ShelfRefused) as refusal:
-        console.print(f"[red]密钥不可用 / the keys cannot be used[/red]: {refusal}", highlight=False)
-        raise typer.Exit(1) from None
-    except Overloaded:
-        console.print(
-            "[red]数据库没有应答 / the database does not answer[/red]: MUTUALAID_DATABASE_URL, MUTUALAID_KEYS_URL"
-        )
-        raise typer.Exit(1) from None
+app.add_typer(cli_numbers.numbers, name="numbers")
+app.add_typer(cli_numbers.simulate, name="simulate")
+app.add_typer(cli_numbers.telephony, name="telephony")
 
 
 @app.command()
@@ -95,11 +49,11 @@ def serve(
     """Migrate, seed, serve; Ctrl-C stops cleanly."""
     from mutualaid.serving import CannotListen, run
 
-    settings = _settings()
+    given = settings()
     logs.configure()
     try:
-        with _told(), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(run(settings, host=host, port=port, with_worker=worker))
+        with told(), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(run(given, host=host, port=port, with_worker=worker))
     except CannotListen as problem:
         console.print(
             f"[red]无法监听 / cannot listen on {host}:{port}[/red]: {problem}; 换一个 --port / try another --port"
@@ -121,7 +75,7 @@ def worker() -> None:
             console.print("worker ready")
             await stop.wait()
 
-    _with_services(work)
+    with_services(work)
 
 
 @app.command()
@@ -140,7 +94,7 @@ def migrate(
 
         await (shape.downgrade if down else shape.upgrade)(services.database, to)
 
-    _with_services(run)
+    with_services(run)
     console.print("migrated")
 
 
@@ -155,7 +109,7 @@ def seed() -> None:
         await fill(services.database, now=clock.now())
 
     with console.status("地区与目录 / regions and catalogue"):
-        _with_services(run)
+        with_services(run)
     console.print("seeded")
 
 
@@ -178,7 +132,7 @@ def promote(
     from mutualaid.members.errors import MemberUnknown
 
     try:
-        _with_services(run)
+        with_services(run)
     except PhoneRejected as refusal:
         console.print(f"[red]不是可用的手机号 / not a usable phone[/red]: {refusal.reason}")
         raise typer.Exit(2) from None
@@ -201,7 +155,7 @@ def import_catalogue(file: Annotated[Path, typer.Argument(exists=True, dir_okay=
     from mutualaid.catalogue.sheet import CatalogueRefused
 
     try:
-        report = _with_services(run)
+        report = with_services(run)
     except CatalogueRefused as refusal:
         console.print(str(refusal), markup=False, highlight=False)
         raise typer.Exit(2) from None
@@ -224,7 +178,7 @@ def verify() -> None:
 
         return await chain.verify(services.database, services.ring, services.settings.audit_heads)
 
-    verdict = _with_services(run)
+    verdict = with_services(run)
     if verdict.ok:
         console.print(f"链完整 / the chain holds: {verdict.rows} rows")
         return
@@ -232,6 +186,9 @@ def verify() -> None:
         f"[red]链在第 {verdict.broken_at} 行断开 / the chain breaks at row {verdict.broken_at}: {verdict.why}[/red]"
     )
     raise typer.Exit(1)
+
+
+app.add_typer(cli_match.commands(with_services), name="match")
 
 
 def main() -> None:

@@ -11,6 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from mutualaid import __version__, migrate, trouble
+from mutualaid.contacts import stock
+from mutualaid.contacts.stock import Pressure, Stock
 from mutualaid.kit import metrics, outbox
 from mutualaid.kit.doors import answer
 from mutualaid.kit.endpoints import Endpoint
@@ -69,15 +71,23 @@ async def _checks(services: Services) -> list[Check]:
 
 
 async def show_metrics(request: Request) -> Response:
-    """The counters of this process, and the outbox's as far as the database answers (NaN where it does not)."""
+    """The counters of this process; the outbox's and the numbers' as far as the database answers (NaN where it does not)."""
+    services = of(request)
     try:
-        async with of(request).database.reading() as session:
+        async with services.database.reading() as session:
             waiting = await outbox.backlog(session)
+            scarce = await stock.pressure(session, Stock.of(services))
     except AidError:
         waiting = outbox.Backlog(due=math.nan, parked=math.nan, lag_s=math.nan)
+        scarce = Pressure(math.nan, math.nan, math.nan, math.nan, math.nan)
     metrics.JOBS_DUE.set(waiting.due)
     metrics.JOBS_PARKED.set(waiting.parked)
     metrics.WORKER_LAG.set(waiting.lag_s)
+    metrics.NUMBERS.set(scarce.numbers)
+    metrics.NUMBERS_LIVE.set(scarce.live)
+    metrics.NUMBERS_RESTING.set(scarce.resting)
+    metrics.NUMBERS_PRESSURE.labels("pairs").set(scarce.fullest)
+    metrics.NUMBERS_PRESSURE.labels("person").set(scarce.busiest)
     return Response(metrics.exposition(), media_type="text/plain; version=0.0.4")
 
 

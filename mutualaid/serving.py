@@ -12,7 +12,7 @@ from types import FrameType
 import uvicorn
 
 from mutualaid import migrate
-from mutualaid.app import build_app
+from mutualaid.app import build_app, collect_seldom
 from mutualaid.kit import clock
 from mutualaid.kit.settings import Settings
 from mutualaid.seed import seed
@@ -31,6 +31,7 @@ async def run(settings: Settings, *, host: str, port: int, with_worker: bool) ->
     async with open_services(settings) as services:
         await prepare(services)
         app = build_app(settings, with_worker=with_worker, services=services)
+        collect_seldom()
         config = uvicorn.Config(
             app,
             loop="none",

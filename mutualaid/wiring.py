@@ -10,15 +10,13 @@ from mutualaid.kit.cache import open_cache
 from mutualaid.kit.database import Database
 from mutualaid.kit.keystore import KeyStore
 from mutualaid.kit.limits import Limiter
-from mutualaid.kit.ring import KeyRing, hook_token
+from mutualaid.kit.ring import LOOKS_S, KeyRing, hook_token
 from mutualaid.kit.settings import Settings, SettingsRefused
 from mutualaid.providers.content.fake import FakeContent
 from mutualaid.providers.content.wordlist import Wordlist
 from mutualaid.providers.geocoding.district import District
 from mutualaid.providers.geocoding.fake import FakeGeocoding
-from mutualaid.providers.numbers import NumbersMaker
-from mutualaid.providers.numbers.fake import FakeNumbers
-from mutualaid.providers.numbers.words import WordsOnly
+from mutualaid.providers.numbers.making import open_maker
 from mutualaid.providers.realname.appointment import Appointment
 from mutualaid.providers.realname.fake import FakeRealname
 from mutualaid.providers.sms.fake import FakeSms
@@ -37,20 +35,13 @@ MAKERS: dict[str, dict[str, Make]] = {
 }
 
 
-def numbers_maker(settings: Settings, database: Database, ring: KeyRing, token: str) -> NumbersMaker:
-    """The maker of masked numbers; the fake keeps its bindings where every worker sees them, in the database."""
-    if settings.numbers == "words":
-        return WordsOnly()
-    return FakeNumbers(database, ring, settings.outbox_dir, pool=settings.numbers_pool, hook_token=token)
-
-
 @asynccontextmanager
 async def open_services(settings: Settings) -> AsyncIterator[Services]:
     """Everything a process needs, opened; closed again in reverse at the end of the block."""
     settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     clock.follow(settings.now_file)
     async with AsyncExitStack() as stack:
-        ring = KeyRing.open(settings.keys_dir)
+        ring = KeyRing.open(settings.keys_dir, looks_s=LOOKS_S)
         database = Database(settings.database_url, ring)
         stack.push_async_callback(database.close)
         if not settings.dev and (losing := await database.losing_settings()):
@@ -64,6 +55,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         database.on_commit = bells.ring
         makers = {provider: MAKERS[provider][getattr(settings, provider)](settings) for provider in MAKERS}
         token = hook_token(settings.keys_dir)
+        numbers = await stack.enter_async_context(open_maker(settings, database, ring, token))
         yield Services(
             settings=settings,
             database=database,
@@ -72,7 +64,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             cache=cache,
             limits=Limiter(cache, ring),
             bells=bells,
-            numbers=numbers_maker(settings, database, ring, token),
+            numbers=numbers,
             hook_token=token,
             **makers,
         )

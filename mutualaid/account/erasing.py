@@ -42,3 +42,4 @@ async def destroy_key(services: Services, member_id: str, *, now: datetime) -> N
     await services.keys.destroy(member_id)
     async with services.database.transaction() as session:
         await leaving.finished(session, member_id, now=now)
+    await services.database.cut_log()

@@ -10,7 +10,6 @@ from mutualaid.kit.phones import Phone
 from mutualaid.kit.sealing import DataKey
 from mutualaid.members import consents, own_phone
 from mutualaid.members.consent_texts import Purpose
-from mutualaid.members.records import Member
 from mutualaid.posts import actions as posts
 from mutualaid.posts import store as posts_store
 from mutualaid.posts.records import Post
@@ -41,8 +40,7 @@ def _has_medicine(post: Post, catalogue: Catalogue) -> bool:
     return any((item := catalogue.get(line.item)) is None or item.is_medicine for line in post.lines)
 
 
-async def change_phone(session: AsyncSession, member_id: str, phone: Phone, *, key: DataKey, now: datetime) -> Member:
-    """Another phone: whoever reached the old one through a number no longer does."""
-    member = await own_phone.change(session, member_id, phone, key=key, now=now)
-    await contacts.release_for_member(session, member_id, because="phone_changed", actor=member_id, now=now)
-    return member
+async def change_phone(session: AsyncSession, member_id: str, phone: Phone, *, key: DataKey, now: datetime) -> None:
+    """Another phone: whoever reached the old one through a number no longer does. The same again ends nothing."""
+    if await own_phone.change(session, member_id, phone, key=key, now=now):
+        await contacts.release_for_member(session, member_id, because="phone_changed", actor=member_id, now=now)

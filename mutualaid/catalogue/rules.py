@@ -15,6 +15,19 @@ PolicyWord = Literal["listable", "refused"]
 Handover = Literal["any", "pickup"]
 Value = str | int | bool | None | tuple[str, ...]
 
+_UNITS_EN = {
+    "片": "piece(s)",
+    "只": "piece(s)",
+    "支": "piece(s)",
+    "粒": "pill(s)",
+    "瓶": "bottle(s)",
+    "盒": "box(es)",
+    "袋": "sachet(s)",
+    "罐": "can(s)",
+    "贴": "patch(es)",
+    "台": "device(s)",
+    "千克": "kg",
+}  # the catalogue writes its units in Chinese; one that is not known here stays so
 _NO_LONGER = {"zh-Hans": "已从目录中移除", "en": "no longer in the catalogue"}
 
 
@@ -71,6 +84,10 @@ class Item:
     def title(self, language: Language) -> str:
         """Its name in the reader's language."""
         return self.name_en if language == "en" else self.name
+
+    def counted_in(self, language: Language) -> str:
+        """Its unit in the reader's language."""
+        return _UNITS_EN.get(self.unit, self.unit) if language == "en" else self.unit
 
     def reason(self, language: Language) -> str | None:
         """Why it is refused; None for what may be listed."""

@@ -6,18 +6,25 @@ jittered readings of one home, or two cells that share an edge. So a home is anc
 """
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
+from typing import Any
 
-from sqlalchemy import delete, func, select
+import orjson
+from sqlalchemy import Integer, LargeBinary, String, bindparam, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from mutualaid.kit import audit, cells, geo, sealing
 from mutualaid.kit.database import new_id
 from mutualaid.kit.geo import Point
+from mutualaid.kit.plain import Plain, plain_of
+from mutualaid.kit.prepared import Prepared, Put, rows_of
 from mutualaid.kit.sealing import DataKey
-from mutualaid.members import rules, store
-from mutualaid.members.records import Anchor, CrowdMark
+from mutualaid.members import footing, rules
+from mutualaid.members.footing import Footing
+from mutualaid.members.records import Anchor, CrowdMark, Home
 
 COARSEST = 6
 _MARK = "crowd"
@@ -27,22 +34,38 @@ _AT_ONCE = 500
 async def shown_cell(
     session: AsyncSession, member_id: str, point: Point, *, key: DataKey, crowd_k: int, now: datetime
 ) -> str:
-    """The cell to show for this point (WGS-84 lat, lng).
+    """The cell to show for this point (WGS-84 lat, lng), decided and kept within the session's transaction."""
+    plain = await plain_of(session)
+    decided = await decide(plain, await footing.of(plain, member_id), point, key=key, crowd_k=crowd_k, now=now)
+    for put in decided.puts:
+        await plain.put(put)
+    return decided.cell
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """The cell to show, and what is to be written so that it stays so: nothing for a home that is known."""
+
+    cell: str
+    puts: tuple[Put, ...] = ()
+
+
+async def decide(plain: Plain, member: Footing, point: Point, *, key: DataKey, crowd_k: int, now: datetime) -> Decided:
+    """Which cell to show for this point (WGS-84 lat, lng). The member is locked: two posts at once by one member must not
+    make two anchors.
 
     `key`: the member's data key. `crowd_k`: the fewest members that a cell may stand for.
     """
-    await store.get_locked(session, member_id)  # two posts at once by one member must not make two anchors
-    known = [(geo.distance_m(point, _point(anchor, key)), anchor) for anchor in await _anchors(session, member_id)]
-    near = [(metres, anchor.made_at, anchor.cell) for metres, anchor in known if metres <= rules.SAME_HOME_M]
-    if near:
-        return min(near)[2]
-    cell = await _crowded(session, member_id, cells.cell_of(*point), crowd_k=crowd_k)
+    here = geo.turned(point)
+    known = [(geo.apart_m(here, geo.turned(_point(home, key))), home.made, home.cell) for home in member.homes]
+    if near := [each for each in known if each[0] <= rules.SAME_HOME_M]:
+        return Decided(min(near)[2])
+    cell, marks = await _crowded(plain, member.member_id, cells.cell_of(*point), crowd_k=crowd_k)
     anchor_id = new_id()
     sealed = sealing.seal(key, json.dumps(point), table=Anchor.__tablename__, column="point", row=anchor_id)
-    session.add(Anchor(id=anchor_id, member_id=member_id, point=sealed, cell=cell, made_at=now))
-    await session.flush()
-    audit.note(session, actor=member_id, deed="anchor.made", subject=anchor_id, now=now)
-    return cell
+    anchor = {"id": anchor_id, "member_id": member.member_id, "point": sealed, "cell": cell, "made_at": now}
+    noted = audit.row(plain.ring, actor=member.member_id, deed="anchor.made", subject=anchor_id, now=now)
+    return Decided(cell, (*marks, rows_of(Anchor, [anchor]), rows_of(audit.AuditRow, [noted])))
 
 
 async def destroy_anchors(session: AsyncSession, member_id: str) -> None:
@@ -50,35 +73,47 @@ async def destroy_anchors(session: AsyncSession, member_id: str) -> None:
     await session.execute(delete(Anchor).where(Anchor.member_id == member_id))
 
 
-async def _anchors(session: AsyncSession, member_id: str) -> list[Anchor]:
-    return list(await session.scalars(select(Anchor).where(Anchor.member_id == member_id)))
-
-
-def _point(anchor: Anchor, key: DataKey) -> Point:
-    lat, lng = json.loads(sealing.unseal(key, anchor.point, table=Anchor.__tablename__, column="point", row=anchor.id))
+def _point(home: Home, key: DataKey) -> Point:
+    lat, lng = orjson.loads(sealing.unseal(key, home.point, table=Anchor.__tablename__, column="point", row=home.id))
     return lat, lng
 
 
-async def _crowded(session: AsyncSession, member_id: str, cell: str, *, crowd_k: int) -> str:
-    """The finest cell, by its parents, in which enough distinct members were ever anchored, this one counted.
+async def _crowded(plain: Plain, member_id: str, cell: str, *, crowd_k: int) -> tuple[str, Sequence[Put]]:
+    """The finest cell, by its parents, in which enough distinct members were ever anchored, this one counted; and the
+    marks to write. Nobody needs to know beyond `crowd_k`.
 
-    The member is marked at every resolution, for the crowd of a wider cell is everybody inside it.
+    The member is marked at every resolution, once, for the crowd of a wider cell is everybody inside it.
     """
     line = [cell, *(cells.parent(cell, resolution) for resolution in range(cells.RESOLUTION - 1, COARSEST - 1, -1))]
-    crowds = [await _crowd_in(session, member_id, wider, crowd_k=crowd_k) for wider in line]
-    return next((wider for wider, crowd in zip(line, crowds, strict=True) if crowd >= crowd_k), line[-1])
+    own = [sealing.lookups(plain.ring, _MARK, f"{member_id}|{wider}") for wider in line]
+    asked: dict[str, Any] = {f"cell{n}": wider for n, wider in enumerate(line)}
+    asked |= {f"mark{n}_{version}": mark for n, marks in enumerate(own) for version, mark in enumerate(marks)}
+    (found,) = await plain.fetch(_crowds(len(line), len(own[0])), **asked, most=crowd_k)
+    crowds = [found[2 * n] + 1 for n in range(len(line))]
+    shown = next((wider for wider, crowd in zip(line, crowds, strict=True) if crowd >= crowd_k), line[-1])
+    missing = [n for n in range(len(line)) if not found[2 * n + 1]]
+    mark = {n: sealing.lookup(plain.ring, _MARK, f"{member_id}|{line[n]}") for n in missing}
+    rows = [{"cell": line[n], "mark": mark[n]} for n in missing]
+    return shown, [rows_of(CrowdMark, rows)] if rows else []
 
 
-async def _crowd_in(session: AsyncSession, member_id: str, cell: str, *, crowd_k: int) -> int:
-    """Mark the member as anchored in the cell, once, and count who ever was; nobody needs to know beyond `crowd_k`."""
-    value = f"{member_id}|{cell}"
-    marks = sealing.lookups(store.ring_of(session), _MARK, value)
-    marked = await session.scalar(select(CrowdMark.mark).where(CrowdMark.cell == cell, CrowdMark.mark.in_(marks)))
-    if marked is None:
-        session.add(CrowdMark(cell=cell, mark=sealing.lookup(store.ring_of(session), _MARK, value)))
-        await session.flush()
-    enough = select(CrowdMark.mark).where(CrowdMark.cell == cell).limit(crowd_k).subquery()
-    return await session.scalar(select(func.count()).select_from(enough)) or 0
+@cache
+def _crowds(levels: int, versions: int) -> Prepared:
+    """For each cell of a line: how many others were ever anchored there, counted no further than `most`; how often the
+    member was. `versions`: of the look-up key, under each of which the member's own mark may stand."""
+
+    def make(_dialect: str, prefix: str) -> Any:
+        most = bindparam(f"{prefix}most", type_=Integer(), required=True)
+        asked = []
+        for n in range(levels):
+            there = CrowdMark.cell == bindparam(f"{prefix}cell{n}", type_=String(), required=True)
+            own = [bindparam(f"{prefix}mark{n}_{v}", type_=LargeBinary(), required=True) for v in range(versions)]
+            others = select(CrowdMark.mark).where(there, CrowdMark.mark.not_in(own)).limit(most).subquery()
+            asked.append(select(func.count()).select_from(others).scalar_subquery())
+            asked.append(select(func.count()).where(there, CrowdMark.mark.in_(own)).scalar_subquery())
+        return select(*asked)
+
+    return Prepared(make)
 
 
 async def crowds(session: AsyncSession, wanted: Collection[str]) -> dict[str, int]:

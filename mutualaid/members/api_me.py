@@ -47,7 +47,7 @@ async def phone_of_wechat(services: Services, wechat_phone_code: str) -> Phone:
     except PhoneRejected as refusal:
         text = PHONE_REFUSED[refusal.reason]
         raise Invalid([FieldError("wechat_phone_code", f"phone_{refusal.reason}", text)]) from None
-    if own_phone.is_ours(phone, services.settings):
+    if own_phone.is_ours(phone, services.numbers):
         raise Invalid([FieldError("wechat_phone_code", "phone_ours", checking.OURS)])
     return phone
 

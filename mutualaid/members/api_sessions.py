@@ -33,7 +33,7 @@ WECHAT_PROBLEMS = (CodeInvalid, NotOffered, Refused, ProviderUnavailable)
 async def ask_code(request: Request) -> Response:
     """Send a one-time code; the same answer whether or not the phone is known."""
     services = of(request)
-    draft = await read(request, AskCode, check=checking.own_phone_of(services.settings))
+    draft = await read(request, AskCode, check=checking.own_phone_of(services.numbers))
     phone = Phone(draft.phone)
     asker: Principal | None = request.user
     await pacing.for_code(services, phone, peer=peer_of(request), session_id=asker.session_id if asker else None)

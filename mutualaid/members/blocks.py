@@ -2,12 +2,15 @@
 
 from datetime import datetime
 
-from sqlalchemy import and_, delete, exists, or_, select
+from sqlalchemy import ColumnElement, and_, delete, exists, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
 
 from mutualaid.kit import audit, outbox
 from mutualaid.members.records import Block
+
+Id = str | ColumnElement[str] | InstrumentedAttribute[str]
 
 
 async def block(session: AsyncSession, by: str, whom: str, now: datetime) -> bool:
@@ -27,9 +30,19 @@ async def block(session: AsyncSession, by: str, whom: str, now: datetime) -> boo
 
 async def between(session: AsyncSession, a: str, b: str) -> bool:
     """Whether either has blocked the other."""
+    return bool(await session.scalar(select(apart(a, b))))
+
+
+async def said(session: AsyncSession, by: str, whom: str) -> bool:
+    """Whether `by` has blocked the other: nobody is told of it the other way round."""
+    return await session.get(Block, (by, whom)) is not None
+
+
+def apart(a: Id, b: Id) -> ColumnElement[bool]:
+    """The same as part of a statement."""
     one = and_(Block.blocker_id == a, Block.blocked_id == b)
     other = and_(Block.blocker_id == b, Block.blocked_id == a)
-    return bool(await session.scalar(select(exists().where(or_(one, other)))))
+    return exists().where(or_(one, other))
 
 
 async def pairs_blocked(session: AsyncSession, member_id: str) -> set[str]:

@@ -6,11 +6,11 @@ from datetime import date
 from mutualaid.kit.doors import Check
 from mutualaid.kit.errors import FieldError
 from mutualaid.kit.phones import Phone
-from mutualaid.kit.settings import Settings
 from mutualaid.kit.texts import N_
 from mutualaid.members import identity, own_phone
 from mutualaid.members.identity import IdentityReason, IdentityRejected
 from mutualaid.members.wire import AskCode, NewPhone, RealNameDraft, SignIn
+from mutualaid.providers.numbers import NumbersMaker
 
 OURS = N_("This is a number of this platform; please give your own phone.")
 _REQUIRED = N_("Please fill this in.")
@@ -27,12 +27,12 @@ _ID_REFUSED: dict[IdentityReason, str] = {
 }
 
 
-def own_phone_of(settings: Settings) -> Check[AskCode]:
+def own_phone_of(numbers: NumbersMaker) -> Check[AskCode]:
     """Nobody signs in with a number that we hand out."""
 
     async def check(draft: AskCode) -> Sequence[FieldError]:
         typed: str | None = draft.phone  # None where it was no phone at all
-        ours = typed is not None and own_phone.is_ours(Phone(typed), settings)
+        ours = typed is not None and own_phone.is_ours(Phone(typed), numbers)
         return [FieldError("phone", "phone_ours", OURS)] if ours else []
 
     return check

@@ -5,23 +5,33 @@ What a withdrawal ends in other rooms is done by the room above them, in the sam
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any, Final
 
+from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from mutualaid.kit import audit
 from mutualaid.kit.database import Database, new_id
 from mutualaid.kit.errors import FieldError, Invalid
+from mutualaid.kit.prepared import Prepared
 from mutualaid.kit.texts import N_
-from mutualaid.members import anchors, store, verifying
+from mutualaid.members import anchors, needs, store, verifying
 from mutualaid.members.consent_texts import TEXTS, Purpose
-from mutualaid.members.needs import counts, require_consents
+from mutualaid.members.needs import counts, current
 from mutualaid.members.records import Consent
 
 
 async def require(database: Database, member_id: str, purposes: Iterable[Purpose]) -> None:
     """428 `consent_needed` naming every purpose that consent is missing for, asked before a deed's transaction."""
-    async with database.reading() as session:
-        await require_consents(session, member_id, purposes)
+    needs.require(current(await database.glance(_GIVEN, member=member_id)), purposes)
+
+
+def _given(_dialect: str, prefix: str) -> Any:
+    member: Any = bindparam(f"{prefix}member", required=True)
+    return select(Consent.purpose, Consent.version).where(Consent.member_id == member, Consent.withdrawn_at.is_(None))
+
+
+_GIVEN: Final = Prepared(_given)
 
 
 async def give(

@@ -1,29 +1,40 @@
 """What a deed may need of its member first; rooms above ask here, in the order of the public contract."""
 
 from collections.abc import Iterable
+from typing import cast
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from mutualaid.members import store
-from mutualaid.members.consent_texts import PURPOSES, TEXTS, Purpose
+from mutualaid.members.consent_texts import PURPOSES, TEXTS, ConsentText, Purpose
 from mutualaid.members.errors import ConsentNeeded, PhoneNeeded, RealNameNeeded
 from mutualaid.members.records import Consent, Principal
 
 
 def counts(consent: Consent) -> bool:
     """Whether a consent that was not withdrawn was given to the text as it stands now."""
-    text = TEXTS.get(consent.purpose)  # type: ignore[call-overload] # a purpose of an earlier release may stand in the row
-    return text is not None and consent.version == text.version
+    return bool(current([(consent.purpose, consent.version)]))
 
 
-async def consented(session: AsyncSession, member_id: str) -> set[str]:
+def current(given: Iterable[tuple[str, int]]) -> frozenset[str]:
+    """Of consents that were not withdrawn (purpose, version of the text) the purposes for which they count now."""
+    texts = cast(dict[str, ConsentText], TEXTS)  # a purpose of an earlier release may stand in a row
+    return frozenset(purpose for purpose, version in given if (t := texts.get(purpose)) and t.version == version)
+
+
+async def consented(session: AsyncSession, member_id: str) -> frozenset[str]:
     """The purposes for which the member's consent counts now."""
-    return {consent.purpose for consent in await store.live_consents(session, member_id) if counts(consent)}
+    return current((consent.purpose, consent.version) for consent in await store.live_consents(session, member_id))
 
 
 async def require_consents(session: AsyncSession, member_id: str, purposes: Iterable[Purpose]) -> None:
     """428 `consent_needed` naming every missing purpose, in the order of the house."""
-    missing = set(purposes) - await consented(session, member_id)
+    require(await consented(session, member_id), purposes)
+
+
+def require(given: frozenset[str], purposes: Iterable[Purpose]) -> None:
+    """The same of the purposes for which consents count."""
+    missing = set(purposes) - given
     if missing:
         raise ConsentNeeded(purpose for purpose in PURPOSES if purpose in missing)
 

@@ -8,21 +8,17 @@ from mutualaid.kit import audit, phones, sealing
 from mutualaid.kit.database import ring_after_commit
 from mutualaid.kit.phones import Phone
 from mutualaid.kit.sealing import DataKey
-from mutualaid.kit.settings import Settings
 from mutualaid.members import store
 from mutualaid.members.errors import PhoneNeeded, PhoneTaken
 from mutualaid.members.records import Member
 from mutualaid.members.sessions import BELL
+from mutualaid.providers.numbers import NumbersMaker
 from mutualaid.services import Services
 
-_FIRST_OF_OURS = 17_000_000_001  # the fake maker's numbers, without +86
 
-
-def is_ours(phone: Phone, settings: Settings) -> bool:
+def is_ours(phone: Phone, numbers: NumbersMaker) -> bool:
     """Whether this is one of the masked numbers that we hand out: nobody can sign in with it."""
-    if settings.numbers != "fake" or not phone.e164.startswith("+86"):
-        return False
-    return 0 <= int(phone.e164[3:]) - _FIRST_OF_OURS < settings.numbers_pool
+    return phone.e164 in numbers.pool
 
 
 def hold(session: AsyncSession, member: Member, phone: Phone, *, key: DataKey) -> None:
@@ -33,9 +29,12 @@ def hold(session: AsyncSession, member: Member, phone: Phone, *, key: DataKey) -
 
 def read(member: Member, *, key: DataKey) -> Phone | None:
     """The member's phone in clear."""
-    if member.phone is None:
-        return None
-    return Phone(sealing.unseal_text(key, member.phone, table=Member.__tablename__, column="phone", row=member.id))
+    return opened(member.id, member.phone, key=key) if member.phone is not None else None
+
+
+def opened(member_id: str, sealed: bytes, *, key: DataKey) -> Phone:
+    """What stands in the column of the member's phone, in clear."""
+    return Phone(sealing.unseal_text(key, sealed, table=Member.__tablename__, column="phone", row=member_id))
 
 
 async def of_member(services: Services, member_id: str) -> Phone:
@@ -54,8 +53,8 @@ def masked(member: Member, *, key: DataKey) -> str | None:
     return phones.mask(phone.e164) if phone else None
 
 
-async def change(session: AsyncSession, member_id: str, phone: Phone, *, key: DataKey, now: datetime) -> Member:
-    """From now on this is the member's phone. 409 `phone_taken` where another account holds it.
+async def change(session: AsyncSession, member_id: str, phone: Phone, *, key: DataKey, now: datetime) -> bool:
+    """From now on this is the member's phone; False where it was before. 409 `phone_taken` where another account holds it.
 
     That somebody proved to hold the phone is the caller's to see to. `key` is the member's data key.
     """
@@ -64,8 +63,9 @@ async def change(session: AsyncSession, member_id: str, phone: Phone, *, key: Da
     holder = await store.find(session, store.PHONE, phone.e164)
     if holder is not None and holder.id != member_id:
         raise PhoneTaken
-    if holder is None:
-        hold(session, member, phone, key=key)
-        audit.note(session, actor=member_id, deed="member.phone_changed", subject=member_id, now=now)
-        ring_after_commit(session, BELL)
-    return member
+    if holder is not None:
+        return False
+    hold(session, member, phone, key=key)
+    audit.note(session, actor=member_id, deed="member.phone_changed", subject=member_id, now=now)
+    ring_after_commit(session, BELL)
+    return True

@@ -13,6 +13,7 @@ from mutualaid.kit.faces.forms import Form
 from mutualaid.members import consents
 from mutualaid.members.consent_texts import PURPOSES, TEXTS, Purpose
 from mutualaid.members.errors import ConsentNeeded
+from mutualaid.members.sessions import visitor_of
 from mutualaid.members.wire import ConsentTextView
 from mutualaid.services import of
 
@@ -21,17 +22,19 @@ _BOX = "consent."
 
 async def give_ticked(request: Request, form: Form) -> None:
     """Give each consent whose own box was ticked, to the version that was shown beside it."""
-    for purpose in PURPOSES:
-        if (version := form.get(_BOX + purpose)) != "":
-            async with of(request).database.transaction() as session:
-                await consents.give(
-                    session,
-                    request.user.id,
-                    purpose,
-                    version=forms.number(version) if version.isdigit() else 0,
-                    channel="web",
-                    now=clock.now(),
-                )
+    ticked = [(purpose, version) for purpose in PURPOSES if (version := form.get(_BOX + purpose)) != ""]
+    for purpose, version in ticked:
+        async with of(request).database.transaction() as session:
+            await consents.give(
+                session,
+                request.user.id,
+                purpose,
+                version=forms.number(version) if version.isdigit() else 0,
+                channel="web",
+                now=clock.now(),
+            )
+    if ticked:  # what the session was read with is of before
+        request.scope["user"] = await visitor_of(request)
 
 
 async def asked_first(request: Request, form: Form, deed: Callable[[], Awaitable[Any]]) -> Any:

@@ -57,7 +57,7 @@ async def ask_code(request: Request) -> Response:
     to = forms.safe_next(form.get("next"))
     with or_again("members/sign_in.html", form=form, next=to):
         raw = {"phone": form.get("phone")}
-        draft = await parse(raw, AskCode, check=checking.own_phone_of(services.settings))
+        draft = await parse(raw, AskCode, check=checking.own_phone_of(services.numbers))
         return await _send(request, Phone(draft.phone), to, step_up=False)
 
 

@@ -6,7 +6,7 @@
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import Date, ForeignKey, Index, LargeBinary, text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -143,9 +143,29 @@ class Block(Base):
 
 
 @dataclass(frozen=True, slots=True)
+class Home:
+    """An anchor as it is kept: its true point is sealed."""
+
+    id: str
+    cell: str
+    point: bytes = field(repr=False)
+    made: Any  # the driver's own moment, to be compared only
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What else a deed needs to know of a member, and the mark of the rows that it was read from; see migrations/marks.py."""
+
+    display_name: str
+    homes: tuple[Home, ...]
+    mark: str
+
+
+@dataclass(frozen=True, slots=True)
 class Principal:
     """Who is asking. `may_post`: real name checked or vouched, or the house does not ask for it.
 
+    `consents`: the purposes for which theirs count, read with the session. `seen`: where more was read with it.
     `stepped_up` was decided by the database's clock when the session was read, also for a session that has just begun.
     """
 
@@ -161,3 +181,5 @@ class Principal:
     stepped_up_until: datetime | None
     stepped_up: bool
     language: Language
+    consents: frozenset[str] = frozenset()
+    seen: Seen | None = field(default=None, repr=False)

@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
+from functools import lru_cache
 from typing import Final
 
 from sqlalchemy import ColumnElement, delete, select, update
@@ -21,7 +22,8 @@ from mutualaid.kit.clock import sql_now
 from mutualaid.kit.database import new_id, ring_after_commit
 from mutualaid.kit.errors import NotFound, Overloaded
 from mutualaid.kit.faces import cookies
-from mutualaid.members import codes, rules, store
+from mutualaid.kit.instants import given
+from mutualaid.members import codes, needs, rules, store
 from mutualaid.members.codes import Proof
 from mutualaid.members.errors import CodeWrong
 from mutualaid.members.records import Principal, SessionRow, Status
@@ -47,13 +49,13 @@ class Doorkeeper:
         self._bells_heard += 1
         self._seen.clear()
 
-    async def authenticate(self, token: str, *, fresh: bool) -> Principal | None:
+    async def authenticate(self, token: str, *, fresh: bool, seen: bool = False) -> Principal | None:
         """The live session's member, or None. `fresh`: read the row now, as whatever changes something must."""
         token_hash = hash_of(token)
         heard = self._bells_heard
-        if not fresh and (seen := self._seen.get(token_hash)) and seen[0] > self._monotonic():
-            return seen[1]
-        principal = await authenticate(self._services, token)
+        if not fresh and (held := self._seen.get(token_hash)) and held[0] > self._monotonic():
+            return held[1]
+        principal = await authenticate(self._services, token, seen=seen)
         if principal is None:
             self._seen.pop(token_hash, None)
         elif heard == self._bells_heard:  # else a bell rang while the row was being read: it may be the old one
@@ -74,13 +76,14 @@ async def watching(services: Services) -> AsyncIterator[Doorkeeper]:
         yield keeper
 
 
-async def caller_of(request: Request) -> Principal | None:
-    """Who is asking the API, by bearer token; None for strangers and for tokens that no longer count.
+async def caller_of(request: Request, *, seen: bool = False) -> Principal | None:
+    """Who is asking the API, by bearer token; None for strangers and for tokens that no longer count. `seen`: for a deed that
+    needs to know more of them.
 
     Only a read may be answered by what the doorkeeper remembers.
     """
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    return await _holder_of(request, token.strip()) if scheme.lower() == "bearer" else None
+    return await _holder_of(request, token.strip(), seen=seen) if scheme.lower() == "bearer" else None
 
 
 async def visitor_of(request: Request) -> Principal | None:
@@ -96,11 +99,11 @@ async def still_there(request: Request) -> bool:
     return holder is not None and (holder.id, holder.suspended) == (request.user.id, request.user.suspended)
 
 
-async def _holder_of(request: Request, token: str) -> Principal | None:
+async def _holder_of(request: Request, token: str, *, seen: bool = False) -> Principal | None:
     if not 0 < len(token) <= _LONGEST_TOKEN:
         return None
     keeper: Doorkeeper = request.state.doorkeeper
-    return await keeper.authenticate(token, fresh=request.method not in ("GET", "HEAD"))
+    return await keeper.authenticate(token, fresh=request.method not in ("GET", "HEAD"), seen=seen)
 
 
 def hash_of(token: str) -> bytes:
@@ -108,10 +111,9 @@ def hash_of(token: str) -> bytes:
     return hashlib.sha256(token.encode(errors="surrogateescape")).digest()
 
 
-async def authenticate(services: Services, token: str) -> Principal | None:
-    """Read who holds this token; once an hour also write that the session is in use."""
-    async with services.database.reading() as session:
-        row = await store.principal_row(session, hash_of(token))
+async def authenticate(services: Services, token: str, *, seen: bool = False) -> Principal | None:
+    """Read who holds this token; once an hour also write that the session is in use. `seen`: see `Principal`."""
+    row = await store.principal_row(services.database, hash_of(token), seen=seen)
     if row is None:
         return None
     if row.long_unseen:
@@ -126,11 +128,19 @@ async def authenticate(services: Services, token: str) -> Principal | None:
         suspended=row.status == Status.SUSPENDED.value,
         has_phone=bool(row.has_phone),
         may_post=row.real_name != "none" or not services.settings.require_real_name,
-        signed_in_at=row.signed_in_at,
-        stepped_up_until=row.stepped_up_until,
+        signed_in_at=given(row.signed_in_at),
+        stepped_up_until=given(row.stepped_up_until),
         stepped_up=bool(row.stepped_up),
         language=row.language,
+        consents=_current(row.consents or ""),
+        seen=row.seen,
     )
+
+
+@lru_cache(maxsize=1024)
+def _current(given: str) -> frozenset[str]:
+    each = (one.split(":") for one in given.split(",") if one)
+    return needs.current((purpose, int(version)) for purpose, version in each)
 
 
 async def _touch(services: Services, session_id: str) -> None:

@@ -2,19 +2,38 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, Row, and_, false, func, or_, select, text
+from sqlalchemy import (
+    ColumnElement,
+    LargeBinary,
+    Select,
+    String,
+    and_,
+    bindparam,
+    cast,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+    text,
+    true,
+)
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from mutualaid.kit import sealing
 from mutualaid.kit.clock import sql_now
-from mutualaid.kit.database import RING
+from mutualaid.kit.database import RING, Database
 from mutualaid.kit.errors import NotFound
+from mutualaid.kit.prepared import Prepared
 from mutualaid.kit.ring import KeyRing
+from mutualaid.kit.texts import Language
 from mutualaid.members import rules
-from mutualaid.members.records import PRESENT, Consent, Member, SessionRow, Status
+from mutualaid.members.records import PRESENT, Anchor, Consent, Home, Member, Seen, SessionRow, Status
+from mutualaid.members.rules import RealName, Role
 
 PHONE = "phone"
 OPENID = "openid"
@@ -85,8 +104,12 @@ def _alive() -> tuple[ColumnElement[bool], ...]:
     return SessionRow.ends_at > sql_now(), SessionRow.last_seen_at > sql_now(ago=rules.SESSION_IDLE)
 
 
-async def principal_row(session: AsyncSession, token_hash: bytes) -> Row[*tuple[Any, ...]] | None:
-    """The live session with this token joined with its member, who is here."""
+def _principal(dialect: str, prefix: str) -> Select[Any]:
+    each = Consent.purpose + ":" + cast(Consent.version, String)
+    listed = func.string_agg if dialect == "postgresql" else func.group_concat
+    given = select(listed(each, ",", type_=String())).where(
+        Consent.member_id == Member.id, Consent.withdrawn_at.is_(None)
+    )
     fresh = SessionRow.signed_in_at > sql_now(ago=rules.FRESH)
     confirmed = func.coalesce(SessionRow.stepped_up_until > sql_now(), false())
     columns: list[ColumnElement[Any] | InstrumentedAttribute[Any]] = [
@@ -96,19 +119,75 @@ async def principal_row(session: AsyncSession, token_hash: bytes) -> Row[*tuple[
         Member.age_band,
         Member.status,
         Member.language,
-        Member.phone_lookup.is_not(None).label("has_phone"),
-        SessionRow.id.label("session_id"),
+        Member.phone_lookup.is_not(None),
+        SessionRow.id,
         SessionRow.signed_in_at,
         SessionRow.stepped_up_until,
-        or_(fresh, confirmed).label("stepped_up"),
-        (SessionRow.last_seen_at <= sql_now(ago=rules.SEEN_EVERY)).label("long_unseen"),
+        or_(fresh, confirmed),
+        SessionRow.last_seen_at <= sql_now(ago=rules.SEEN_EVERY),
+        given.correlate(Member).scalar_subquery(),
     ]
-    statement = (
+    token_hash = bindparam(f"{prefix}token_hash", type_=LargeBinary(), required=True)
+    return (
         select(*columns)
         .join(Member, Member.id == SessionRow.member_id)
-        .where(SessionRow.token_hash == token_hash, Member.status.in_(PRESENT), *_alive())
+        .where(SessionRow.token_hash == token_hash, Member.status.in_([literal(s) for s in PRESENT]), *_alive())
     )
-    return (await session.execute(statement)).first()
+
+
+def _principal_seen(dialect: str, prefix: str) -> Select[Any]:
+    """With all else that a deed may need to know of the member; PostgreSQL only."""
+    each = (Anchor.id, Anchor.cell, Anchor.point, Anchor.made_at)
+    homes = (
+        select(*(func.array_agg(aggregate_order_by(column, Anchor.id)).label(column.key) for column in each))
+        .where(Anchor.member_id == Member.id)
+        .lateral()
+    )
+    marked = func.member_mark(Member.id, type_=String())
+    return _principal(dialect, prefix).add_columns(Member.display_name, marked, *homes.c).join(homes, true())
+
+
+_PRINCIPAL: Final = Prepared(_principal, shared=True)
+_PRINCIPAL_SEEN: Final = Prepared(_principal_seen, shared=True)
+
+
+class PrincipalRow(NamedTuple):
+    """A live session joined with its member."""
+
+    id: str
+    role: Role
+    real_name: RealName
+    age_band: str | None
+    status: str
+    language: Language
+    has_phone: bool
+    session_id: str
+    signed_in_at: Any  # the driver's own moments
+    stepped_up_until: Any
+    stepped_up: bool
+    long_unseen: bool
+    consents: str | None  # purpose:version,…
+    seen: Seen | None = None
+
+
+_ITS_OWN: Final = len(PrincipalRow._fields) - 1
+
+
+async def principal_row(database: Database, token_hash: bytes, *, seen: bool = False) -> PrincipalRow | None:
+    """The live session with this token joined with its member, who is here: of the last commit. `seen`: with all that a deed
+    needs to know of them, where it may be decided ahead of its lock."""
+    seen = seen and database.dialect == "postgresql"
+    found = await database.glance(_PRINCIPAL_SEEN if seen else _PRINCIPAL, token_hash=token_hash)
+    if not found:
+        return None
+    own, more = found[0][:_ITS_OWN], found[0][_ITS_OWN:]
+    return PrincipalRow._make([*own, _seen(*more) if more else None])
+
+
+def _seen(display_name: str, mark: str, *homes: Sequence[Any] | None) -> Seen:
+    return Seen(
+        display_name, tuple(Home(*home) for home in zip(*(column or () for column in homes), strict=True)), mark
+    )
 
 
 async def live_sessions(

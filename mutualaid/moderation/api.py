@@ -9,6 +9,7 @@ from mutualaid.catalogue import snapshot
 from mutualaid.kit import audit, clock
 from mutualaid.kit.doors import answer, deed, language, query, read
 from mutualaid.kit.endpoints import Endpoint, Handler
+from mutualaid.kit.errors import NotFound
 from mutualaid.members.errors import StepUpNeeded, Suspended
 from mutualaid.members.policies import STAFF, STAFF_DEED
 from mutualaid.moderation import actions, cases, reading, standing, store
@@ -75,7 +76,9 @@ def rule_on_post(deed_name: PostDeed) -> Handler:
         catalogue = await snapshot.current(services.database)
         async with deed(request) as d:
             await actions.rule(d.session, post_id, deed_name, draft, by=by, key=key, now=clock.now())
-            card = (await cards.cards_of(d.session, [post_id]))[post_id]
+            card = (await cards.cards_of(d.session, [post_id])).get(post_id)
+            if card is None:
+                raise NotFound
             view = post_view(card, catalogue, language=language(request), reader=by.id)
             return await d.answer(view.model_copy(update={"hidden_by": card.hidden_by, "outcome": card.outcome}))
 

@@ -52,7 +52,10 @@ async def on_match_disputed(services: Services, payload: dict[str, str], *, now:
 
 
 async def on_contact_reported(services: Services, payload: dict[str, str], *, now: datetime) -> None:
-    """`contact.reported`: one of the two says that the other is not who they should be; each says so at most once."""
+    """`contact.reported`: one of the two says that the other is not who they should be; each says so at most once.
+
+    The case shows the post of the one who was reported, where they have one in it.
+    """
     async with services.database.transaction() as session:
         report = await session.get(ContactReport, payload["report"])
         lease = await session.get(Lease, report.lease_id) if report is not None else None
@@ -60,10 +63,11 @@ async def on_contact_reported(services: Services, payload: dict[str, str], *, no
             return
         if await store.ever(session, lease.id, report.reason, with_member=report.reporter_id):
             return
-        about = About(
-            lease.id, post=lease.post_id, other_post=lease.other_post_id, match=lease.match_id, contact=lease.id
-        )
-        members: dict[str, Part] = {report.reporter_id: "reporter", lease.counterpart(report.reporter_id): "reported"}
+        reported = lease.counterpart(report.reporter_id)
+        posts = lease.post_id, lease.other_post_id
+        theirs, other = posts if reported == lease.owner_id or lease.other_post_id is None else posts[::-1]
+        about = About(lease.id, post=theirs, other_post=other, match=lease.match_id, contact=lease.id)
+        members: dict[str, Part] = {report.reporter_id: "reporter", reported: "reported"}
         await open_case(session, report.reason, about, members, now=now)
 
 

@@ -26,6 +26,7 @@ from mutualaid.services import of
 
 _REASONS: Final[tuple[Reason, ...]] = get_args(Reason)
 _CHOOSE: Final = N_("Please choose.")
+_REPORTERS: Final = N_("This is the post of whoever reported; please rule on the member who was reported.")
 
 
 async def list_cases(request: Request) -> Response:
@@ -33,12 +34,13 @@ async def list_cases(request: Request) -> Response:
     services, form = of(request), forms.of_query(request)
     shown = form.get("state") or "open"
     raw = {name: form.get(name) for name in ("reason", "cursor") if form.has(name)} | {"state": shown}
-    around: dict[str, Any] = {"form": form, "state": shown, "reasons": _REASONS, "cases": [], "more": None}
+    around: dict[str, Any] = {"form": form, "state": shown, "reasons": _REASONS, "cases": [], "more": None, "mine": 0}
     with or_again("moderation/list.html", **around):
         asked = await parse(raw, CaseQuery)
         reader, spoken, catalogue = request.user.id, language(request), await snapshot.current(services.database)
         async with services.database.reading() as session:
             found = await store.page(session, services.ring, asked)
+            mine = await store.claimed_by(session, reader) if shown == "open" else 0
             views = await reading.views(
                 services.keys, session, found.cases, reader=reader, language=spoken, catalogue=catalogue
             )
@@ -46,7 +48,7 @@ async def list_cases(request: Request) -> Response:
     if found.next_cursor:
         kept = [(name, form.get(name)) for name in ("state", "reason") if form.has(name)]
         more = f"/moderation?{urlencode([*kept, ('cursor', found.next_cursor)])}"
-    return page(request, "moderation/list.html", **{**around, "cases": views, "more": more})
+    return page(request, "moderation/list.html", **{**around, "cases": views, "more": more, "mine": mine})
 
 
 async def _around(request: Request, form: Form = forms.EMPTY) -> dict[str, Any]:
@@ -61,8 +63,17 @@ async def _around(request: Request, form: Form = forms.EMPTY) -> dict[str, Any]:
             services.keys, session, [found], reader=reader, language=spoken, catalogue=catalogue
         )
         names = await contacts.display_names(session, [part.id for part in views[0].members])
+        match = await reading.disputed(session, found.case, catalogue=catalogue, language=spoken)
+        author = await reading.author_of(session, found.case)
     people = [(part.id, part.role, names.get(part.id, "")) for part in views[0].members]
-    return {"case": views[0], "people": people, "form": form, "reasons": _REASONS}
+    return {
+        "case": views[0],
+        "people": people,
+        "match": match,
+        "whose": next((part.role for part in views[0].members if part.id == author), None),
+        "form": form,
+        "reasons": _REASONS,
+    }
 
 
 async def show(request: Request) -> Response:
@@ -87,7 +98,11 @@ async def rule_on_post(request: Request) -> Response:
     deed = next((name for name in POST_DEEDS if name == form.get("deed")), None)
 
     async def chosen(_draft: PostRulingDraft) -> Sequence[FieldError]:
-        return [] if deed else [FieldError("deed", "required", _CHOOSE)]
+        if deed is None:
+            return [FieldError("deed", "required", _CHOOSE)]
+        if around["whose"] == "reporter" and deed != "approve":
+            return [FieldError("deed", "reporters_post", _REPORTERS)]
+        return []
 
     with or_again("moderation/case.html", **around):
         raw = _ruling(form, "") | {"cut_contacts": form.has("cut_contacts")}

@@ -13,6 +13,9 @@ from mutualaid.kit import sealing
 from mutualaid.kit.keystore import KeyStore
 from mutualaid.kit.sealing import DataKey
 from mutualaid.kit.texts import Language
+from mutualaid.matching import reading as matches
+from mutualaid.matching.records import Match
+from mutualaid.matching.wire import MatchView
 from mutualaid.moderation import store
 from mutualaid.moderation.records import Case, CaseMember
 from mutualaid.moderation.rules import Reason
@@ -20,7 +23,7 @@ from mutualaid.moderation.store import Found
 from mutualaid.moderation.wire import CaseView, PartView, ReportView
 from mutualaid.posts import cards
 from mutualaid.posts.cards import Card
-from mutualaid.posts.records import Report
+from mutualaid.posts.records import Post, Report
 from mutualaid.posts.wire import PostView, post_view
 
 
@@ -60,6 +63,19 @@ async def views(
         _view(each, card_view(by_id[each.case.post_id]) if each.case.post_id in by_id else None, parts, told, opening)
         for each in found
     ]
+
+
+async def disputed(session: AsyncSession, case: Case, *, catalogue: Catalogue, language: Language) -> MatchView | None:
+    """The match that its two sides tell differently, with what each of them said; None for other cases."""
+    match = await session.get(Match, case.match_id) if case.reason == "contradiction" and case.match_id else None
+    if match is None:
+        return None
+    return await matches.one(session, match, reader=match.need_author_id, catalogue=catalogue, language=language)
+
+
+async def author_of(session: AsyncSession, case: Case) -> str | None:
+    """Whose post the case shows."""
+    return await session.scalar(select(Post.author_id).where(Post.id == case.post_id))
 
 
 def _view(

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from mutualaid.kit import audit, sealing
 from mutualaid.kit.database import new_id
 from mutualaid.kit.sealing import DataKey
+from mutualaid.matching.records import Match
 from mutualaid.members.records import Principal
 from mutualaid.moderation import cases
 from mutualaid.moderation.records import Ruling
@@ -71,8 +72,23 @@ def commitment(salt: bytes, note: str) -> str:
 
 
 async def settle(session: AsyncSession, found: Iterable[Found], ruling: Ruling, *, now: datetime) -> None:
-    """Close the cases that this ruling decides, and tell those who had reported."""
+    """Close the cases that this ruling decides, tell those who had reported, and both sides of a match that they disputed."""
+    found = list(found)
     reporters = await cases.settle(session, found, ruling, now=now)
+    for each in found:
+        if each.case.reason == "contradiction" and each.case.match_id is not None:
+            await _tell_both_sides(session, each.case.match_id, ruling, now=now)
     for member_id, case in sorted(reporters.items()):
         subject = Subject("contact", case.contact_id) if case.contact_id else Subject("post", case.post_id or case.id)
         await notices.tell(session, member_id, "report_ruled", subject=subject, occasion=ruling.id, now=now)
+
+
+async def _tell_both_sides(session: AsyncSession, match_id: str, ruling: Ruling, *, now: datetime) -> None:
+    """A dispute has been looked at: the match's page says so from now on."""
+    match = await session.get(Match, match_id)
+    if match is None:
+        return
+    match.settled_at = now
+    for member_id in (match.need_author_id, match.offer_author_id):
+        subject = Subject("match", match.id)
+        await notices.tell(session, member_id, "dispute_ruled", subject=subject, occasion=ruling.id, now=now)

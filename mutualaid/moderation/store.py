@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, not_, or_, select
+from sqlalchemy import ColumnElement, and_, func, not_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from mutualaid.kit import cursors
@@ -56,6 +56,12 @@ async def get(session: AsyncSession, case_id: str) -> Found | None:
     query = select(Case, claim_holds()).where(Case.id == case_id).execution_options(populate_existing=True)
     found = (await session.execute(query)).first()
     return Found(*found) if found else None
+
+
+async def claimed_by(session: AsyncSession, moderator_id: str) -> int:
+    """How many cases this moderator is on."""
+    query = select(func.count()).select_from(Case).where(claim_holds(), Case.claimed_by == moderator_id)
+    return await session.scalar(query) or 0
 
 
 async def standing(session: AsyncSession, subject_id: str, reason: Reason) -> Case | None:

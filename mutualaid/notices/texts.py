@@ -1,6 +1,7 @@
 """Every sentence that members are told. None of them names a medicine, a number, a name or a place.
 
-A notice may have variants: `kind.variant` is said where its params ask for it (`VARIANT_BY`), else the plain kind.
+A notice may have variants: `kind.variant` is said where its params ask for it (`VARIANT_BY`), else the plain kind; and of a
+variant `kind.variant.urgent` where it is about an urgent need.
 """
 
 from collections.abc import Mapping
@@ -13,6 +14,8 @@ VARIANT_BY: Final[dict[Kind, str]] = {
     "proposed": "side",
     "match_ended": "state",
     "number_ready": "channel",
+    "number_expiring": "left",
+    "number_ended": "channel",
     "ended": "state",
     "hidden": "by",
 }
@@ -21,21 +24,28 @@ INBOX: Final[dict[str, str]] = {
     "proposed": N_("A neighbour could fit one of your posts. Please look, and accept or decline."),
     "proposed.need": N_("A neighbour has what you need. Please look, and accept or decline."),
     "proposed.offer": N_("A neighbour needs what you have. Please look, and accept or decline."),
+    "proposed.offer.urgent": N_("Urgent: a neighbour needs what you have. Please look, and answer within two hours."),
     "agreed": N_("You and a neighbour have agreed. You will find here how to reach each other."),
     "match_ended": N_("A match has ended."),
     "match_ended.declined": N_("A neighbour declined. Your post stays open for others."),
     "match_ended.lapsed": N_("A neighbour did not answer in time. Your post stays open for others."),
     "match_ended.withdrawn": N_("A match was withdrawn; nothing is promised to each other any more."),
+    "match_ended.expired": N_("Nobody said how an agreed handover went, and a post's time is over: the match has lapsed."),
     "match_ended.completed": N_("Your neighbour says it was handed over. If that is not so, please say so within 24 hours."),
     "match_ended.failed": N_("Your neighbour says it did not work out. If that is not so, please say so within 24 hours."),
     "disputed": N_("You two said different things about a handover; a moderator will look at it."),
+    "dispute_ruled": N_("A moderator has looked at what you two said about a handover."),
+    "unrecorded": N_("You and a neighbour had agreed. Was it handed over? Please say so, or it lapses with the post."),
     "number_ready": N_("A number to reach your neighbour is ready. It hides both of your own."),
     "number_ready.words": N_("You can write to your neighbour here."),
     "number_expiring": N_("The way to reach your neighbour ends in an hour; you can extend it."),
+    "number_expiring.last": N_("The way to reach your neighbour ends in an hour."),
     "number_ended": N_("A number to reach a neighbour has ended."),
+    "number_ended.words": N_("You can no longer write to a neighbour under a contact: it has ended."),
     "solved": N_("You have talked to each other. Is it solved?"),
     "words": N_("A neighbour has written to you."),
-    "expiring": N_("Your post ends in a few hours. Still here? You can give it more time."),
+    "expiring": N_("Your post ends in a few hours. Still here? You can give it more time on its page."),
+    "unreachable": N_("Neighbours called about your post and nobody answered. Is it still open? Please confirm it, or end it."),
     "ended": N_("Your post has ended."),
     "ended.expired": N_("The time of your post is over, and it was taken down. You can post again."),
     "ended.resolved": N_("All of your post was handed over; it is solved now."),
@@ -73,7 +83,8 @@ REASONS: Final[dict[str, str]] = {
 def inbox(kind: Kind, params: Mapping[str, str], language: Language) -> str:
     """What the inbox says of it."""
     plain = INBOX[kind]
-    sentence = INBOX.get(f"{kind}.{params.get(VARIANT_BY.get(kind, ''), '')}", plain)
+    variant = f"{kind}.{params.get(VARIANT_BY.get(kind, ''), '')}"
+    sentence = INBOX.get(f"{variant}.{params.get('urgency', '')}", INBOX.get(variant, plain))
     reason = REASONS.get(params.get("reason", ""), REASONS["other"])
     return say(sentence, language, reason=say(reason, language))
 
