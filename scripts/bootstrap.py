@@ -26,7 +26,7 @@ UV_LOCK = "scripts/bootstrap.lock"
 SOURCE_ONLY = "eviltransform"  # of the development packages, the one without a wheel
 BUILDER = "setuptools"  # builds it: from the lock, not from the network
 WHEELS = ("--only-binary", ":all:", "--no-binary", SOURCE_ONLY)
-LAYOUT = 1  # raise it when what this file writes into .venv changes
+LAYOUT = 2  # raise it when what this file writes into .venv changes
 
 NO_ENSUREPIP = """\
 这个 Python 缺少 ensurepip，无法建立运行环境。Debian、Ubuntu 请安装 python3-venv：apt-get install python3-venv
@@ -43,7 +43,8 @@ import sys
 
 from mutualaid.cli import main
 
-sys.exit(main())
+if __name__ == "__main__":  # processes that are spawned load this file anew
+    sys.exit(main())
 """
 
 

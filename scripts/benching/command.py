@@ -13,8 +13,9 @@ import uvloop
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from benching import home, machine, nearest, people, questions, report, serving, web
+from benching import home, machine, matching, nearest, people, questions, report, serving, standing, web
 from benching.home import BOTH, Home, Pair
+from benching.markets import MARKETS
 from benching.report import Figure
 from benching.towns import SETS, Towns
 from benching.truth import Truth
@@ -22,10 +23,12 @@ from benching.ways import WAYS
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 PARTS: Final = {
-    "plaza": ("nearest", "read", "create"),
+    "plaza": ("nearest", "memory", "read", "create"),
     "nearest": ("nearest",),
+    "memory": ("memory",),
     "read": ("read",),
     "create": ("create",),
+    "matching": ("matching",),
 }
 SEED: Final = 20230107
 CHECKED: Final = 300  # pages at least that are compared with brute force, for each way, set and size
@@ -53,10 +56,12 @@ def posts(text: str) -> int:
 
 
 def _arguments() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("scripts/bench", description="The plaza, as ratios in one run.")
-    parser.add_argument("name", nargs="?", choices=PARTS, default="plaza", help="all of it (plaza), or one part")
+    parser = argparse.ArgumentParser("scripts/bench", description="The plaza or the matching, as ratios in one run.")
+    parser.add_argument(
+        "name", nargs="?", choices=PARTS, default="plaza", help="all of the plaza, one part of it, or matching"
+    )
     parser.add_argument("--sizes", default="10k,100k,1M", help="numbers of posts")
-    parser.add_argument("--sets", default=",".join(SETS), help="spread, hot, or both")
+    parser.add_argument("--sets", help="spread, hot, and for matching: one item; default: all")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--questions", type=int, default=100, help="of each form and round")
     parser.add_argument("--seconds", type=float, default=2.0, help="that an application is asked each round")
@@ -75,12 +80,12 @@ def read_arguments(words: Sequence[str] | None) -> tuple[Asked, Path | None, Pat
     asked = Asked(
         name=given.name,
         sizes=tuple(sorted(posts(size) for size in given.sizes.split(","))),
-        sets=tuple(given.sets.split(",")),
+        sets=tuple(given.sets.split(",")) if given.sets else (MARKETS if given.name == "matching" else SETS),
         rounds=1 if given.quick else given.rounds,
         questions=6 if given.quick else given.questions,
         seconds=0.2 if given.quick else given.seconds,
         connections=given.connections,
-        members=20 if given.quick else given.members,
+        members=30 if given.quick else given.members,
         seed=given.seed,
     )
     usual = None if given.quick else ROOT / "docs" / "figures" / f"bench-{given.name}.json"
@@ -126,6 +131,8 @@ class Bench:
                     found: list[tuple[str, str, str, Any]] = []
                     if "nearest" in parts:
                         found += await self._nearest(towns, pairs, label)
+                    if "memory" in parts:
+                        found += await self._memory(pairs, label)
                     if "read" in parts or "create" in parts:
                         found += await self._web(towns, pairs, label, parts)
                     for part, what, who, values in found:
@@ -155,6 +162,15 @@ class Bench:
             *(("nearest", form, way, asdict(found)) for (form, way), found in took.items()),
             *(("check", "brute force", way, {"n": n, "wrong": bad}) for way, (n, bad) in wrong.items()),
         ]
+
+    async def _memory(self, pairs: dict[str, Pair], label: str) -> list[tuple[str, str, str, Any]]:
+        found: list[tuple[str, str, str, Any]] = []
+        for n, (dialect, pair) in enumerate(pairs.items()):
+            self._told(f"{label}: memory", n, len(pairs))
+            cost = await standing.measure(pair, seconds=self._asked.seconds)
+            found.append(("memory", "", web.NAMES[dialect], asdict(cost)))
+        self._told(f"{label}: memory", len(pairs), len(pairs))
+        return found
 
     async def _web(
         self, towns: Towns, pairs: dict[str, Pair], label: str, parts: Sequence[str]
@@ -196,7 +212,24 @@ async def run(asked: Asked, kept: Path | None, file: Path | None) -> int:
     return 1 if any(figure.values.get("wrong") for figure in figures) else 0
 
 
+def run_matching(asked: Asked, file: Path | None) -> int:
+    """The same for the matching engine; 1 where a plan is not proven the best, or another's optimum differs."""
+    begun = time.monotonic()
+    on = machine.about(Path.cwd(), machine.MATCHING)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        figures = list(matching.figures(asked.sizes, asked.sets, asked.rounds, asked.seed, Told(progress)))
+    print(report.heading(asked.name, on))
+    print(report.tables(figures))
+    if file is not None:
+        report.keep(file, asked.name, asdict(asked), on, time.monotonic() - begun, figures)
+    return 0 if all(figure.values.get("certified", True) for figure in figures) else 1
+
+
 def main(words: Sequence[str] | None = None) -> int:
     """The command; its exit status."""
+    asked, kept, file = read_arguments(words)
+    if asked.name == "matching":
+        return run_matching(asked, file)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(run(*read_arguments(words)))
+        return runner.run(run(asked, kept, file))

@@ -5,6 +5,7 @@ import platform
 import sqlite3
 import tempfile
 import time
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median
@@ -14,10 +15,11 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 _PACKAGES: Final = ("starlette", "uvicorn", "sqlalchemy", "pydantic", "fastapi")
+MATCHING: Final = ("numpy", "scipy", "pylmcf", "ortools", "networkx")
 _SYNCED: Final = 50
 
 
-def about(folder: Path) -> dict[str, Any]:
+def about(folder: Path, packages: Sequence[str] = _PACKAGES) -> dict[str, Any]:
     """Cores, versions, what syncing to the folder's disk costs, and how busy the machine is with other things."""
     return {
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
@@ -27,7 +29,7 @@ def about(folder: Path) -> dict[str, Any]:
         "architecture": platform.machine(),
         "python": platform.python_version(),
         "sqlite": sqlite3.sqlite_version,
-    } | {name: version(name) for name in _PACKAGES}
+    } | {name: version(name) for name in packages}
 
 
 async def postgresql(server: str) -> str:

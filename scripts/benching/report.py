@@ -40,6 +40,32 @@ def _rate(values: Values) -> str:
     return ", ".join(shown)
 
 
+def _cost(values: Values) -> str:
+    shown = [f"{values['octets'] / 1e6:.1f} MB"]
+    for name in ("made", "renewed"):
+        shown.append(f"{name} in {values[f'{name}_s']:.1f} s, stall {values[f'{name}_stall_ms']:.0f} ms")
+    waited = f"{values['caught_up_p50_ms']:.2f} / {values['caught_up_p99_ms']:.2f} ms"
+    return ", ".join([*shown, f"at {values['written']:.0f} writes/s {waited}, {values['behind_s']:.2f} s"])
+
+
+def _sweep(values: Values) -> str:
+    shown = f"{values['cpu_s']:.2f} s = {values['of_graph']:.2f} × graph ({values['wall_s']:.2f} s by the clock); "
+    shown += f"graph {values['graph_s']:.2f}, solve {values['solve_s']:.2f}, certificate {values['price_s']:.2f}; "
+    proof = "certified, share 1.000, way 1.000" if values["certified"] else "not certified"
+    return f"{shown}{values['mb']:,} MB; {proof}"
+
+
+def _one_post(values: Values) -> str:
+    shown = f"{values['mean_ms']:.2f} ms (p50 {values['p50_ms']:.2f}, p99 {values['p99_ms']:.2f}) = 1/{values['one_in']:,.0f}; "
+    regained = " / ".join(f"{share:.4f}" for share in values["regained"])
+    return shown + f"regained {regained}; way {values['drift_metres']:+.5%} after {values['n']:,}"
+
+
+def _beside(values: Values) -> str:
+    best = "the optimum" if values["same"] else f"share {values['share']:.3f}, way × {values['way']:.3f}"
+    return f"{values['seconds']:.2f} s, {best}"
+
+
 @dataclass(frozen=True, slots=True)
 class _Shape:
     """`grows`: the values whose growth with the number of posts is told."""
@@ -52,8 +78,18 @@ class _Shape:
 _SHAPES: Final = {
     "nearest": _Shape("a page of 20 posts, p50 / p99 in ms", _milliseconds, ("p50_ms", "p99_ms")),
     "check": _Shape("pages that are not as they should be", _wrong, ()),
+    "memory": _Shape(
+        "the plaza in memory; catching up before an answer, p50 / p99; longest behind where nobody reads",
+        _cost,
+        ("octets",),
+    ),
     "read": _Shape("`GET /posts?near=…&kind=…`, whole stack; ms of the server's core", _rate, ("of_bare",)),
     "create": _Shape("`POST /posts`, whole stack; ms of the server's core", _rate, ("of_bare",)),
+    "sweep": _Shape("the whole sweep, seconds of the processors, medians", _sweep, ("cpu_s", "mb")),
+    "one post": _Shape(
+        "one post after another, beside a whole sweep; seconds of the processor", _one_post, ("mean_ms",)
+    ),
+    "beside": _Shape("other ways on the same graph, seconds of the processor, medians", _beside, ("seconds",)),
 }
 
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from benching.home import Pair
 from benching.questions import A_PAGE, Question
 from mutualaid.kit import cells, clock
+from mutualaid.kit.reads import Tables
 from mutualaid.posts.index.feed import feed_of
 from mutualaid.posts.index.follower import Follower
 from mutualaid.posts.orders import FromMemory, FromTables, Hit, Orders
@@ -33,19 +33,18 @@ class Way:
 
 @asynccontextmanager
 async def by_sql(pair: Pair) -> AsyncIterator[Ask]:
-    """The plaza's functions, all questions within one reading transaction."""
-    async with pair.ours() as database, database.reading() as session:
-        await session.connection()
+    """The plaza's functions, all questions of one reader."""
+    async with pair.ours() as database, database.tables() as tables:
 
         async def ask(question: Question) -> list[str]:
-            return await answered(session, question)
+            return await answered(tables, question)
 
         yield ask
 
 
-async def answered(session: AsyncSession, question: Question) -> list[str]:
+async def answered(tables: Tables, question: Question) -> list[str]:
     """What the plaza's functions say."""
-    return [entry.post_id for _, entry in await _of(FromTables(session), question)]
+    return [entry.post_id for _, entry in await _of(FromTables(tables), question)]
 
 
 async def _of(orders: Orders, question: Question) -> Sequence[Hit]:

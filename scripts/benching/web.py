@@ -1,7 +1,7 @@
 """Requests a second of the whole stack, beside bare Starlette and the twin: in rounds, each application in its turn.
 
 Ours checks the token, the policy and strict limits (with quotas that are never reached) and answers cards, as it does for
-anybody. A request comes from a random member; each application gets the same ones.
+anybody. Members read near home, where they have looked before; ours is asked from other places too, for first looks.
 """
 
 import itertools
@@ -29,11 +29,13 @@ from tests.bench import bare, twin
 NAMES: Final = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 BARE: Final = "bare Starlette"
 OURS: Final = "ours"
+FIRST: Final = "ours, from places all over"
+TABLES: Final = "ours, without the index"
 TWIN: Final = "FastAPI"
 ALONE: Final = "FastAPI, the post alone"
 _QUOTAS: Final = ("PLAZA_MEMBER_HOURLY", "PLAZA_DEVICE_HOURLY", "PLAZA_ADDRESS_HOURLY", "PLAZA_PREFIX_HOURLY")
 _POSTS: Final = "/api/v1/posts"
-_DRAWN: Final = 5_000  # different questions; then they come again
+_DRAWN: Final = 20_000  # different places; then they come again
 _COMPARED: Final = 30
 _WARM_S: Final = 0.2  # before each turn; before all of them, a turn that does not count
 
@@ -103,7 +105,7 @@ async def measure(targets: Sequence[Target], effort: Effort, *, told: Callable[[
             n=answers[key],
             a_second=median(found[key]),
             of_bare=over(key, first),
-            of_twin=over(key, (TWIN, key[1])) if key[0] == OURS else None,
+            of_twin=over(key, (TWIN, key[1])) if key[0] in (OURS, FIRST, TABLES) else None,
             core_ms=median(spent[key]) if spent[key] else None,
         )
         for key in found
@@ -125,9 +127,10 @@ async def _drive(target: Target, effort: Effort, seconds: float) -> driving.Driv
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """The servers: ours and the twin by dialect, and the bare one once there is something to answer."""
+    """The servers: ours, ours without the index, and the twin by dialect; the bare one once there is something to answer."""
 
     ours: Mapping[str, Server]
+    tables: Mapping[str, Server]
     theirs: Mapping[str, Server]
     start_bare: Callable[[bytes], Server]
 
@@ -137,16 +140,20 @@ def running(pairs: Mapping[str, Pair], folder: Path, core: set[int]) -> Iterator
     """All of them at once, idle but for the one that is asked."""
     quotas = {f"MUTUALAID_{name}": str(10**9) for name in _QUOTAS}
     with ExitStack() as stack:
-        ours, theirs = {}, {}
+        ours: dict[str, Server] = {}
+        tables: dict[str, Server] = {}
+        theirs: dict[str, Server] = {}
         for dialect, pair in pairs.items():
             variables = {
                 "MUTUALAID_DATA": str(pair.data),
                 "MUTUALAID_DATABASE_URL": pair.url,
                 "MUTUALAID_LIMITS": "strict",
             }
-            log = folder / f"ours-{dialect}.log"
             app = "mutualaid.app:from_environment"
-            ours[dialect] = stack.enter_context(serving.serving(app, log, core, variables | quotas, factory=True))
+            for name, index, where in (("ours", "auto", ours), ("tables", "off", tables)):
+                said = variables | quotas | {"MUTUALAID_PLAZA_INDEX": index}
+                log = folder / f"{name}-{dialect}.log"
+                where[dialect] = stack.enter_context(serving.serving(app, log, core, said, factory=True))
             variables, log = {twin.DATABASE_URL: pair.twin_url}, folder / f"twin-{dialect}.log"
             theirs[dialect] = stack.enter_context(
                 serving.serving("tests.bench.twin:app", log, core, variables, factory=False)
@@ -159,22 +166,27 @@ def running(pairs: Mapping[str, Pair], folder: Path, core: set[int]) -> Iterator
             log, variables = folder / "bare.log", {bare.ANSWERS: str(file)}
             return stack.enter_context(serving.serving("tests.bench.bare:build", log, core, variables, factory=True))
 
-        yield Running(ours, theirs, start_bare)
+        yield Running(ours, tables, theirs, start_bare)
 
 
 # ---- what is asked -----------------------------------------------------------------------------------------------
 
 
-def reads(towns: Towns, people: Sequence[Person]) -> list[bytes]:
-    """`GET /posts` of a kind near random places, by random members."""
+def reads(people: Sequence[Person]) -> list[bytes]:
+    """`GET /posts` of a kind near home, by each member."""
+    return [_read(who.home, who) for who in people]
+
+
+def first_reads(towns: Towns, people: Sequence[Person]) -> list[bytes]:
+    """The same from places all over, by random members: hardly any of the posts has been shown to anybody."""
     random = towns.random("readers")
     who = random.integers(len(people), size=_DRAWN)
-    found = []
-    for n, (_, cell) in enumerate(towns.draw(random, _DRAWN)):
-        lat, lng = cells.centre(cell)
-        path = f"{_POSTS}?near={lat:.6f},{lng:.6f}&kind=need&limit={A_PAGE}"
-        found.append(driving.request("GET", path, people[who[n]].token))
-    return found
+    return [_read(cells.centre(cell), people[who[n]]) for n, (_, cell) in enumerate(towns.draw(random, _DRAWN))]
+
+
+def _read(place: tuple[float, float], who: Person) -> bytes:
+    path = f"{_POSTS}?near={place[0]:.6f},{place[1]:.6f}&kind=need&limit={A_PAGE}"
+    return driving.request("GET", path, who.token)
 
 
 def creates(towns: Towns, people: Sequence[Person], path: str = _POSTS) -> Iterator[bytes]:
@@ -201,22 +213,28 @@ async def read(
     told: Callable[[int, int], None],
 ) -> tuple[Rates, tuple[int, int]]:
     """The rates of reading; and of how many pages that were compared how many differ between any two applications."""
-    asked = {dialect: reads(towns, people[dialect]) for dialect in people}
+    asked = {dialect: reads(people[dialect]) for dialect in people}
     first = next(iter(asked))
-    different = 0
-    for n in range(_COMPARED):
-        pages = [
-            await _distances(server, asked[d][n]) for d in asked for server in (servers.ours[d], servers.theirs[d])
-        ]
+    different, compared = 0, min(_COMPARED, len(asked[first]))
+    for n in range(compared):
+        shown = [(d, server[d]) for d in asked for server in (servers.ours, servers.tables, servers.theirs)]
+        pages = [await _distances(server, asked[d][n]) for d, server in shown]
         different += not _alike(pages)
     page = await driving.one(servers.ours[first].port, asked[first][0], status=200)
     targets = [Target(BARE, "", servers.start_bare(page), itertools.cycle(asked[first]).__next__, 200)]
     for d in asked:
+        for n, once in enumerate(asked[d]):  # everybody has looked before
+            told(n, len(asked[d]))
+            for server in (servers.ours[d], servers.tables[d]):
+                await driving.one(server.port, once, status=200)
+        first_time = itertools.cycle(first_reads(towns, people[d])).__next__
         targets += [
             Target(OURS, d, servers.ours[d], itertools.cycle(asked[d]).__next__, 200),
+            Target(FIRST, d, servers.ours[d], first_time, 200),
+            Target(TABLES, d, servers.tables[d], itertools.cycle(asked[d]).__next__, 200),
             Target(TWIN, d, servers.theirs[d], itertools.cycle(asked[d]).__next__, 200),
         ]
-    return await measure(targets, effort, told=told), (_COMPARED, different)
+    return await measure(targets, effort, told=told), (compared, different)
 
 
 async def _distances(server: Server, asked: bytes) -> list[int]:
@@ -237,14 +255,18 @@ async def create(
     effort: Effort,
     told: Callable[[int, int], None],
 ) -> Rates:
-    """The rates of publishing."""
+    """The rates of publishing, by members who have published before: their homes are anchored."""
     first = next(iter(people))
-    page = await driving.one(servers.ours[first].port, reads(towns, people[first])[0], status=200)
+    page = await driving.one(servers.ours[first].port, reads(people[first])[0], status=200)
     targets = [Target(BARE, "", servers.start_bare(page), creates(towns, people[first]).__next__, 201)]
     for d in people:
         alone = creates(towns, people[d], f"{_POSTS}/alone")
+        following = creates(towns, people[d])
+        for n, once in enumerate(itertools.islice(following, len(people[d]))):
+            told(n, len(people[d]))
+            await driving.one(servers.ours[d].port, once, status=201)
         targets += [
-            Target(OURS, d, servers.ours[d], creates(towns, people[d]).__next__, 201),
+            Target(OURS, d, servers.ours[d], following.__next__, 201),
             Target(TWIN, d, servers.theirs[d], creates(towns, people[d]).__next__, 201),
             Target(ALONE, d, servers.theirs[d], alone.__next__, 201),
         ]
