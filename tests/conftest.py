@@ -1,6 +1,8 @@
 """Real databases, a real application, a clock that tests set. Every store, action and journey runs on both databases."""
 
-import functools
+import fcntl
+import os
+import pickle
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -8,6 +10,9 @@ from unittest import mock
 
 import hypothesis
 import pytest
+import structlog
+from structlog.dev import ConsoleRenderer, plain_traceback
+from structlog.processors import add_log_level
 
 from mutualaid import migrate
 from mutualaid.kit import clock as kit_clock
@@ -20,17 +25,19 @@ from mutualaid.regions.source import Row
 from mutualaid.seed import seed
 from mutualaid.services import Services
 from mutualaid.wiring import open_services
-from tests import servers, sockets, statements
+from tests import patience, servers, sockets, statements
 from tests.harness import House, open_house
 from tests.moments import Clock
 from tests.spares import Spares
 
 BOTH = ("sqlite", "postgresql")
-_read_regions = source.rows
 
 hypothesis.settings.register_profile("seeded", derandomize=True, deadline=None, max_examples=50)
 hypothesis.settings.load_profile("seeded")
 statements.keep_compiled()
+patience.widen()
+# Coloured tracebacks with everybody's locals, structlog's default, cost 0.3 s of CPU for each job that fails on purpose.
+structlog.configure(processors=[add_log_level, ConsoleRenderer(colors=False, exception_formatter=plain_traceback)])
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -52,31 +59,37 @@ def template_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-async def sqlite_template(template_data: Path) -> Path:
+async def sqlite_template(template_data: Path, regions: list[Row]) -> Path:
     """A migrated and seeded database file, copied for each test."""
     file = template_data / "mutualaid.db"
-    await _prepare(f"sqlite+aiosqlite:///{file}", template_data)
+    await _prepare(f"sqlite+aiosqlite:///{file}", template_data, regions)
     return file
 
 
 @pytest.fixture(scope="session")
-async def spares(postgres_url: str, template_data: Path) -> AsyncIterator[Spares]:
+async def spares(postgres_url: str, template_data: Path, regions: list[Row]) -> AsyncIterator[Spares]:
     """Migrated and seeded databases on the server, one for each test."""
     async with Spares.of(postgres_url) as found:
-        await _prepare(await found.template(), template_data)
+        await _prepare(await found.template(), template_data, regions)
         yield found
 
 
-@functools.cache
-def _regions(folder: Path) -> list[Row]:
-    """Both templates hold the same rows, whose polygons take seconds to read."""
-    return list(_read_regions(folder))
+@pytest.fixture(scope="session")
+def regions(tmp_path_factory: pytest.TempPathFactory, testrun_uid: str) -> list[Row]:
+    """What all templates of the run hold, whose polygons take seconds to read: the first process keeps them for the rest."""
+    folder = tmp_path_factory.getbasetemp()
+    kept = (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / f"regions-{testrun_uid}"
+    with kept.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not kept.exists():
+            kept.write_bytes(pickle.dumps(list(source.rows(source.folder()))))
+    return list(pickle.loads(kept.read_bytes()))  # noqa: S301  of our own making, in a folder of our own
 
 
-async def _prepare(url: str, data: Path) -> None:
+async def _prepare(url: str, data: Path, regions: list[Row]) -> None:
     database = Database(url, KeyRing.open(data / "keys"))
     await migrate.upgrade(database)
-    with mock.patch.object(source, "rows", lambda folder: iter(_regions(folder))):
+    with mock.patch.object(source, "rows", lambda _folder: iter(regions)):
         await seed(database, now=kit_clock.now())
     await database.close()  # the last connection to go empties SQLite's write-ahead log into the file
 
@@ -142,11 +155,16 @@ _LONG = (
     "house/test_start",
     "journeys/test_stateful",
     "journeys/browser/",
+    "telephony/test_faults",
     "house/test_demo",
     "house/test_bench",
     "faults/",
     "test_wheel",
     "test_openapi",
+    "posts/test_plaza",
+    "test_migrations",
+    "test_sweeping",
+    "test_spine",
 )
 
 

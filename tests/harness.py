@@ -10,6 +10,7 @@ from httpx2 import ASGITransport, AsyncClient, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mutualaid.app import build_app
+from mutualaid.kit import clock as kit_clock
 from mutualaid.posts.index.follower import Follower
 from mutualaid.services import Services
 from mutualaid.worker import Worker
@@ -153,6 +154,14 @@ def an_offer(
     }
 
 
+def by_hand(services: Services) -> Worker:
+    """A worker for tests to drive. The hour in which it begins was planned by another, whose work is done: what the hour
+    and the day ask for is done when the clock goes on, and not by every test."""
+    worker = Worker(services)
+    worker._planned = kit_clock.now().replace(minute=0, second=0, microsecond=0)
+    return worker
+
+
 @asynccontextmanager
 async def open_house(services: Services, clock: Clock) -> AsyncIterator[House]:
     """The application over an in-process transport, its lifespan run, its worker driven by `House.work`."""
@@ -166,4 +175,4 @@ async def open_house(services: Services, clock: Clock) -> AsyncIterator[House]:
         transport = ASGITransport(with_state)
         async with AsyncClient(transport=transport, base_url="http://testserver") as client:
             assert state is not None
-            yield House(client, services, clock, Worker(services), state["plaza"], with_state, app.state.leave)
+            yield House(client, services, clock, by_hand(services), state["plaza"], with_state, app.state.leave)

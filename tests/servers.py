@@ -67,9 +67,10 @@ def postgres(*, durable: bool = False, kept: Path | None = None) -> Iterator[str
             "max_connections": "200",
             "shared_buffers": "64MB",
             "timezone": "UTC",
+            "authentication_timeout": "600s",  # who connects in between may stand still while another test runs
         }
         if not durable:
-            settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+            settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "autovacuum": "off"}
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
 
         def command(port: int) -> list[str | Path]:

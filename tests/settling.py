@@ -1,6 +1,7 @@
 """Members who are there when a test begins: what signing in, consenting and the real-name check leave behind, in one
 transaction. How it comes about over HTTP is told by the tests of members and by the journeys."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -10,15 +11,21 @@ from mutualaid.kit.database import new_id
 from mutualaid.kit.phones import Phone
 from mutualaid.kit.sealing import DataKey
 from mutualaid.members import identity, own_phone, rules, sessions, store, verifying
-from mutualaid.members.consent_texts import TEXTS
+from mutualaid.members.consent_texts import TEXTS, Purpose
 from mutualaid.members.records import Consent, Member
 from mutualaid.services import Services
 
 
 async def settle(
-    services: Services, phone: str, *, legal_name: str | None, number: str, now: datetime
+    services: Services,
+    phone: str,
+    *,
+    legal_name: str | None,
+    number: str,
+    now: datetime,
+    purposes: Collection[Purpose] = TEXTS.keys(),
 ) -> tuple[str, str]:
-    """(token of a session that begins now, member id). With a `legal_name` also verified, every consent given."""
+    """(token of a session that begins now, member id). With a `legal_name` also verified, these consents given."""
     member = Member(id=new_id(), language="zh-Hans", created_at=now)
     member.display_name = rules.neighbour_name(member.id)
     key = await services.keys.create(member.id)
@@ -28,14 +35,15 @@ async def settle(
         await session.flush()
         audit.note(session, actor=member.id, deed="member.joined", subject=member.id, now=now)
         if legal_name is not None:
-            _consent(session, member, now=now)
+            _consent(session, member, purposes, now=now)
             _verify(session, services, member, key, legal_name, number, now=now)
         token, _row = await sessions.begin(session, member.id, channel="phone", now=now)
     return token, member.id
 
 
-def _consent(session: AsyncSession, member: Member, *, now: datetime) -> None:
-    for purpose, text in TEXTS.items():
+def _consent(session: AsyncSession, member: Member, purposes: Collection[Purpose], *, now: datetime) -> None:
+    for purpose in purposes:
+        text = TEXTS[purpose]
         given = {"purpose": purpose, "version": text.version, "text_hash": text.hash}
         consent = Consent(id=new_id(), member_id=member.id, channel="api", given_at=now, **given)
         session.add(consent)

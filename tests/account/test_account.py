@@ -1,6 +1,10 @@
 """What touches every room: consents withdrawn with effect, another phone, export, erasure."""
 
+from pathlib import Path
+
+import pytest
 from sqlalchemy import select
+from sqlalchemy.engine import make_url
 
 from mutualaid.kit import audit
 from mutualaid.members.records import Anchor, Member
@@ -87,6 +91,19 @@ async def test_another_phone_ends_every_number(house: House) -> None:
         assert call.json()["decision"] == "refuse"
 
 
+async def test_the_phone_that_one_has_already_ends_nothing(house: House) -> None:
+    needer, giver = await house.member(), await house.member("李大力")
+    await agreed(house, needer, giver)
+
+    same = await needer.ask("PUT", "/me/phone", {"wechat_phone_code": f"phone:{needer.phone}"})
+    await house.work()
+
+    assert same.status_code == 200
+    (contact,) = (await needer.get("/me/contacts")).json()["items"]
+    call = await giver.post("/dev/calls", {"caller": giver.phone, "dialled": contact["number"]})
+    assert (contact["state"], call.json()["decision"]) == ("granted", "connect")
+
+
 async def test_the_export_holds_what_is_held_in_clear_and_nothing_of_others(house: House) -> None:
     needer, giver = await house.member("王小明"), await house.member("李大力")
     await agreed(house, needer, giver)
@@ -138,6 +155,22 @@ async def test_erasure_ends_everything_at_once_and_the_chain_still_holds(house: 
         assert {p.note for p in await session.scalars(select(Post).where(Post.author_id == needer.id))} == {""}
     verdict = await audit.verify(services.database, services.ring, services.settings.audit_heads)
     assert verdict.ok, verdict
+
+
+@pytest.mark.parametrize("dialect", ["sqlite"])
+async def test_what_was_erased_is_not_in_sqlites_log_either(house: House) -> None:
+    leaver = await house.member()
+    await leaver.publish(a_need(note="三天没退烧了"))
+    log = Path(f"{make_url(house.services.database.url).database}-wal")
+
+    def written() -> bytes:
+        return log.read_bytes()
+
+    assert "退烧".encode() in written()
+
+    assert (await leaver.ask("DELETE", "/me")).status_code == 204
+
+    assert written() == b""
 
 
 async def test_a_phone_that_was_erased_may_begin_anew(house: House) -> None:

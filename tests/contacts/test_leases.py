@@ -14,6 +14,7 @@ from mutualaid.contacts.errors import (
     ExtensionsUsed,
 )
 from mutualaid.contacts.records import Lease
+from mutualaid.contacts.stock import Stock
 from mutualaid.kit import clock as kit_clock
 from mutualaid.members import blocks, consents
 from mutualaid.members.errors import Suspended
@@ -326,6 +327,6 @@ async def test_a_changed_phone_is_read_again_instead_of_being_seated(town: Town)
 
     with pytest.raises(Overloaded):
         async with town.services.database.transaction() as session:
-            numbers = town.services.numbers
-            await asking.ask(session, prepared, asker=asker, pool=numbers.pool, caps=numbers.caps, now=kit_clock.now())
+            stock = Stock.of(town.services)
+            await asking.ask(session, prepared, asker=asker, stock=stock, now=kit_clock.now())
     assert await town.leases() == []

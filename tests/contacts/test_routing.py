@@ -24,7 +24,7 @@ async def _called(town: Town, *, urgency: str = "normal") -> tuple[Principal, Pr
 
 
 async def _decide(town: Town, caller: Principal, x: str | None) -> Route:
-    return await routing.decide(town.services, town.phones[caller.id], x or "", now=kit_clock.now())
+    return await routing.decide(town.services, town.phones[caller.id], x or "")
 
 
 async def test_each_reaches_the_other_and_sees_the_number(town: Town) -> None:

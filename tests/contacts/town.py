@@ -1,8 +1,9 @@
 """Members with phones, their posts, and the deeds of contacts, without a door: what tests of this room are written with."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import select
 
@@ -10,6 +11,7 @@ from mutualaid.contacts import actions, asking, ending, granting, rules, store
 from mutualaid.contacts.people import keys_of
 from mutualaid.contacts.records import Lease, Seat
 from mutualaid.contacts.rules import Channel
+from mutualaid.contacts.stock import Stock
 from mutualaid.kit import clock, outbox
 from mutualaid.kit.audit import AuditRow
 from mutualaid.kit.database import new_id
@@ -23,6 +25,7 @@ from mutualaid.posts.rules import Contact
 from mutualaid.providers.numbers.fake import FakeNumbers
 from mutualaid.services import Services
 from mutualaid.worker import Worker
+from tests.harness import by_hand
 
 
 @dataclass
@@ -31,6 +34,10 @@ class Town:
 
     services: Services
     phones: dict[str, Phone] = field(default_factory=dict)
+    worker: Worker = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.worker = by_hand(self.services)
 
     @property
     def numbers(self) -> FakeNumbers:
@@ -103,20 +110,22 @@ class Town:
             await outbox.enqueue(session, "match.agreed", {"match": match_id}, at=now)
         return match_id
 
-    async def ask(self, asker: Principal, post_id: str, channel: Channel = "call") -> Lease:
-        """Ask, without telling the provider yet."""
+    async def ask(
+        self, asker: Principal, post_id: str, channel: Channel = "call", *, now: datetime | None = None
+    ) -> Lease:
+        """Ask, without telling the provider yet. `now`: what the process believes, if it is wrong."""
         services = self.services
         prepared = await asking.prepare(services, post_id, channel, asker=asker)
         async with services.database.transaction() as session:
-            pool, caps = services.numbers.pool, services.numbers.caps
-            lease, _ = await asking.ask(session, prepared, asker=asker, pool=pool, caps=caps, now=clock.now())
+            stock = Stock.of(services)
+            lease, _ = await asking.ask(session, prepared, asker=asker, stock=stock, now=now or clock.now())
         return lease
 
-    async def call(self, asker: Principal, post_id: str) -> Lease:
+    async def call(self, asker: Principal, post_id: str, *, now: datetime | None = None) -> Lease:
         """Ask, and tell the provider as a worker does."""
-        lease = await self.ask(asker, post_id)
+        lease = await self.ask(asker, post_id, now=now)
         if lease.state == "asked":
-            await granting.grant(self.services, lease.id, now=clock.now())
+            await granting.grant(self.services, lease.id, now=now or clock.now())
         return await self.lease(lease.id)
 
     async def lease(self, lease_id: str) -> Lease:
@@ -130,9 +139,9 @@ class Town:
         async with self.services.database.transaction() as session:
             return await actions.extend(session, lease.id, by=by, now=clock.now())
 
-    async def release(self, lease: Lease) -> None:
+    async def release(self, lease: Lease, *, now: datetime | None = None) -> None:
         async with self.services.database.transaction() as session:
-            await ending.release_one(session, lease.id, because="by_member", actor=None, now=clock.now())
+            await ending.release_one(session, lease.id, because="by_member", actor=None, now=now or clock.now())
 
     async def end_post(self, post_id: str) -> None:
         """As its author's answer does, with the job that follows."""
@@ -149,10 +158,11 @@ class Town:
         async with self.services.database.reading() as session:
             return list(await session.scalars(select(Lease).order_by(Lease.asked_at, Lease.id)))
 
-    async def deeds(self, subject: str) -> list[str]:
+    async def deeds(self, subject: str, deed: str | None = None) -> list[str]:
         """What the audit says of this row, in order."""
         async with self.services.database.reading() as session:
             query = select(AuditRow.deed).where(AuditRow.subject == subject).order_by(AuditRow.at, AuditRow.deed)
+            query = query.where(AuditRow.deed == deed) if deed else query
             return list(await session.scalars(query))
 
     async def jobs(self, name: str) -> list[dict[str, str]]:
@@ -161,8 +171,7 @@ class Town:
 
     async def work(self) -> None:
         """Let a worker do what is due, and what follows from it."""
-        worker = Worker(self.services)
-        while await worker.work_once():
+        while await self.worker.work_once():
             continue
 
     def person_of(self, seat: Seat) -> str:
@@ -174,14 +183,16 @@ class Town:
 async def check(town: Town) -> None:
     """What must hold whatever happened: a person stands once on a number, by our rows, their leases and the provider's."""
     seats, leases = await town.seats(), {lease.id: lease for lease in await town.leases()}
-    at: dict[tuple[str, str], int] = defaultdict(int)
+    at: dict[tuple[str, str, str], int] = defaultdict(int)
     by_lease: dict[str, list[Seat]] = defaultdict(list)
     for seat in seats:
-        at[seat.x, town.person_of(seat)] += 1
+        at[seat.x, seat.extension, town.person_of(seat)] += 1
         by_lease[seat.lease_id].append(seat)
     assert set(at.values()) <= {1}, "two seats of one person on one number"
     now = clock.now()
-    on: dict[tuple[str, str], str] = {}
+    on: dict[tuple[str | None, str | None, str], str] = {}
+    extended = [(seat.x, seat.extension, seat.role) for seat in seats if seat.extension]
+    assert len(set(extended)) == len(extended), "an extension of two contacts"
     for lease in leases.values():
         live = lease.state in rules.LIVE and lease.expires_at > now
         if live and lease.channel == "call":
@@ -190,11 +201,27 @@ async def check(town: Town) -> None:
                 seat.x == lease.x and seat.until == lease.expires_at + rules.QUARANTINE for seat in by_lease[lease.id]
             )
             for member_id in lease.parties():
-                assert lease.x is not None and on.setdefault((lease.x, member_id), lease.id) == lease.id
+                line = (lease.x, lease.extension, member_id)
+                assert lease.x is not None and on.setdefault(line, lease.id) == lease.id
         assert lease.state != "failed" or not by_lease[lease.id]
-    bound = {binding.key for binding in await town.numbers.bound()}
-    granted = {lease.binding_key for lease in leases.values() if lease.state == "granted" and lease.channel == "call"}
-    assert {key for key in granted if key and leases[key.partition(".")[0]].expires_at > now} <= bound
+    granted = [one for one in leases.values() if one.state == "granted" and one.channel == "call" and one.binding_key]
+    await _check_told(town, [one for one in granted if one.expires_at > now], now)
+
+
+async def _check_told(town: Town, granted: Sequence[Lease], now: datetime) -> None:
+    """The provider holds every granted call to its end. One whose extension it is still owed, as a job of ours says, it
+    holds to an end that the contact had before, or lets go of when that end has come; nothing else may differ."""
+    bound = {binding.key: binding for binding in await town.numbers.bound()}
+    owed = {job["lease"] for job in await town.jobs("contacts.renew")}
+    for lease in granted:
+        held = bound.get(lease.binding_key or "")
+        assert held is None or (held.x, held.extension) == (lease.x, lease.extension), "bound on another line"
+        if lease.id not in owed:
+            assert held is not None and held.expires_at == lease.expires_at, "not held to its end, and nothing owed"
+            continue
+        ends = [lease.expires_at - n * rules.EXTENSION for n in range(lease.extensions + 1)]
+        assert len(ends) > 1, "an extension is owed of a contact that was never extended"
+        assert held.expires_at in ends if held is not None else ends[-1] <= now, "let go of before any of its ends"
 
 
 def principal(member_id: str, *, suspended: bool = False) -> Principal:

@@ -188,6 +188,7 @@ PAGES: Final[dict[str, Row]] = {
     # what is somebody's
     "GET /posts/{id}": Row(_set(404), _set(404), _set(404), _set(404), _set(200), on="hidden2"),
     "POST /posts/{id}/confirm": ones_own("hidden2", 303, page=True),
+    "POST /posts/{id}/prolong": ones_own("hidden2", 303, page=True, body={"days": "3"}),
     "GET /posts/{id}/resolve": ones_own("hidden2", page=True),
     "GET /posts/{id}/withdraw": ones_own("hidden2", page=True),
     "GET /posts/{id}/report": ones_own("hidden2", page=True),

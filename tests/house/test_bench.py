@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from benching import driving, nearest, questions, ways
+from benching import driving, leases, nearest, questions, ways
 from benching.command import SEED, posts
 from benching.home import BOTH, Home
 from benching.report import Figure, slope, tables
@@ -22,11 +22,13 @@ from benching.truth import Truth
 from sqlalchemy import delete, func, select
 
 from mutualaid.posts.records import Post
+from tests.spares import Spares
 
 ROOT = Path(__file__).resolve().parents[2]
 POSTS = 500
 WAYS = {"SQLite", "SQLite, in memory", "PostgreSQL", "PostgreSQL, in memory"}
 STACKS = {("", "bare Starlette"), *((on, who) for on in ("SQLite", "PostgreSQL") for who in ("ours", "FastAPI"))}
+WITHOUT = ("from places all over", "without the index")
 
 
 @dataclass(frozen=True)
@@ -94,8 +96,9 @@ def test_every_form_of_question_is_timed_on_both_databases(ran: Ran, towns: Town
 def test_reading_and_publishing_stand_beside_what_they_are_compared_with(ran: Ran) -> None:
     read, create = of(ran, "read"), of(ran, "create")
 
-    assert read.keys() == STACKS
-    assert create.keys() == STACKS | {(on, "FastAPI, the post alone") for on in ("SQLite", "PostgreSQL")}
+    assert read.keys() == STACKS | {(on, f"ours, {how}") for on in ("SQLite", "PostgreSQL") for how in WITHOUT}
+    more = {(on, "FastAPI, the post alone") for on in ("SQLite", "PostgreSQL")}
+    assert create.keys() == STACKS | more
     for rates in (read, create):
         assert rates["", "bare Starlette"]["of_bare"] == 1
         assert all(values["a_second"] > 0 and values["of_bare"] > 0 for values in rates.values())
@@ -179,3 +182,13 @@ async def test_an_answer_of_another_kind_ends_the_run() -> None:
         with pytest.raises(driving.BadAnswer, match="429"):
             asked = driving.request("GET", "/", "token")
             await driving.drive(port, lambda: asked, status=200, connections=2, seconds=5)
+
+
+async def test_leases_and_decisions_are_measured_on_both_databases(spares: Spares, tmp_path: Path) -> None:
+    async with spares.one() as url:
+        found = await leases.measure(tmp_path, url, leases.QUICK, lambda *_: None)
+
+    assert found.keys() == {f"{what} {on}" for what in ("leases", "decision") for on in ("SQLite", "PostgreSQL")}
+    assert all(one["a_second"] > 0 for what, one in found.items() if what.startswith("leases"))
+    assert all(0 < one["connect_p50_ms"] <= one["connect_p99_ms"] for what, one in found.items() if "decision" in what)
+    assert len(leases.lines(found)) == 4

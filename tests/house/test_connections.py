@@ -21,7 +21,7 @@ from tests.account import test_account
 from tests.harness import House, open_house
 from tests.journeys import test_contacts, test_first_post, test_matching, test_moderation, test_pledges
 from tests.moments import Clock
-from tests.pages import test_meeting, test_moderating
+from tests.pages import test_meeting, test_moderating, test_reaching
 
 Journey = Callable[[House], Awaitable[None]]
 
@@ -42,7 +42,7 @@ JOURNEYS: list[Journey] = [
     test_account.test_the_export_holds_what_is_held_in_clear_and_nothing_of_others,
     test_account.test_erasure_ends_everything_at_once_and_the_chain_still_holds,
     test_meeting.test_a_suggested_match_is_agreed_called_and_handed_over,
-    test_meeting.test_leaving_for_good_signs_out_and_keeps_nothing_readable,
+    test_reaching.test_leaving_for_good_signs_out_and_keeps_nothing_readable,
     test_moderating.test_a_moderator_claims_a_case_and_closes_the_post_with_a_reason,
 ]
 

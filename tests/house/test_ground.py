@@ -234,7 +234,7 @@ def test_what_builds_the_package_without_a_wheel_is_in_the_development_lock() ->
 # ---- the commands -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["run", "test", "check", "migrate", "lock", "ci-packages", "../.ci/run"])
+@pytest.mark.parametrize("name", ["run", "test", "check", "migrate", "lock", "ci-packages", "telephony", "../.ci/run"])
 def test_a_command_can_be_run_as_it_is(name: str) -> None:
     path = ROOT / "scripts" / name
 

@@ -2,7 +2,6 @@
 
 import ast
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,7 @@ import pytest
 from mutualaid import handlers
 
 ROOT = Path(__file__).resolve().parents[2]
+Function = ast.FunctionDef | ast.AsyncFunctionDef
 NAME = re.compile(r"[a-z_]+\.[a-z_]+")
 
 
@@ -26,16 +26,19 @@ class Source:
             for name in (line.targets if isinstance(line, ast.Assign) else [line.target])
             if isinstance(name, ast.Name) and isinstance(line.value.value, str)
         }
+        self.called: dict[str, list[tuple[Function | None, ast.Call]]] = {}
+        self._look(self.tree, None)
 
-    def calls(self, name: str) -> Iterator[tuple[ast.FunctionDef | ast.AsyncFunctionDef | None, ast.Call]]:
+    def _look(self, node: ast.AST, inside: Function | None) -> None:
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.Call):
+                name = getattr(child.func, "attr", getattr(child.func, "id", ""))
+                self.called.setdefault(name, []).append((inside, child))
+            self._look(child, child if isinstance(child, Function) else inside)
+
+    def calls(self, name: str) -> list[tuple[Function | None, ast.Call]]:
         """Calls of a function of that name, each with the function it stands in."""
-        inside: dict[int, ast.FunctionDef | ast.AsyncFunctionDef] = {}
-        for function in ast.walk(self.tree):
-            if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
-                inside.update({id(node): function for node in ast.walk(function)})
-        for node in ast.walk(self.tree):
-            if isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", "")) == name:
-                yield inside.get(id(node)), node
+        return self.called.get(name, [])
 
 
 def names(sources: list[Source], function: str = "enqueue", place: int = 1) -> dict[str, str]:
@@ -61,20 +64,25 @@ def names(sources: list[Source], function: str = "enqueue", place: int = 1) -> d
     return found
 
 
+def written_by(sources: list[Source]) -> dict[str, str]:
+    """The same of both ways to write one: in a session, and as a row among others."""
+    return names(sources) | names(sources, "job", 0)
+
+
 @pytest.fixture(scope="module")
 def sources() -> list[Source]:
     return [Source(path) for path in sorted((ROOT / "mutualaid").rglob("*.py")) if path.name != "outbox.py"]
 
 
 def test_every_job_that_is_written_has_a_handler(sources: list[Source]) -> None:
-    written = names(sources)
+    written = written_by(sources)
 
     assert len(written) > 20
     assert {name: where for name, where in written.items() if name not in handlers.JOBS} == {}
 
 
 def test_no_handler_waits_for_a_job_that_nobody_writes(sources: list[Source]) -> None:
-    assert set(handlers.JOBS) - set(names(sources)) == set()
+    assert set(handlers.JOBS) - set(written_by(sources)) == set()
 
 
 def test_every_job_is_done_by_somebody() -> None:
@@ -98,7 +106,7 @@ def test_a_planted_job_without_a_handler_is_found(sources: list[Source], tmp_pat
     (tmp_path / "planted").mkdir()
     (tmp_path / "planted" / "module.py").write_text(planted, encoding="utf-8")
 
-    written = names([*sources, Source(tmp_path / "planted" / "module.py")])
+    written = written_by([*sources, Source(tmp_path / "planted" / "module.py")])
 
     assert [name for name in written if name not in handlers.JOBS] == ["post.forgotten"]
     assert written["post.forgotten"].startswith("planted/module.py:")

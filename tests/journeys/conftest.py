@@ -1,12 +1,16 @@
 """What several journeys begin with."""
 
 from collections.abc import AsyncIterator
+from functools import partial
+from unittest import mock
 
 import pytest
 
+from mutualaid import wiring
+from mutualaid.kit.cache import open_cache
 from mutualaid.kit.settings import Settings
 from mutualaid.wiring import open_services
-from tests import servers
+from tests import patience, servers
 from tests.harness import open_house
 from tests.journeys.two import Two, connected, until
 from tests.moments import Clock
@@ -14,7 +18,8 @@ from tests.moments import Clock
 
 @pytest.fixture
 async def two(settings: Settings, clock: Clock) -> AsyncIterator[Two]:
-    with servers.valkey() as valkey:
+    waits = partial(open_cache, patience_s=patience.LONG_S)  # a busy Valkey is not lost, one that is killed still is
+    with servers.valkey() as valkey, mock.patch.object(wiring, "open_cache", waits):
         strict = settings.model_copy(update={"redis_url": valkey.url, "limits": "strict"})
         async with (
             open_services(strict) as one,

@@ -1,5 +1,7 @@
 """Need meets offer over HTTP, by those who know only the public contract."""
 
+import pytest
+
 from tests.harness import House, a_need, an_offer
 from tests.journeys.pairs import (
     NEAR,
@@ -35,6 +37,7 @@ async def test_a_need_and_an_offer_are_proposed_to_both_with_reasons(house: Hous
         "unit": "",
         "quantity": 4,
         "completed": 0,
+        "objected": None,
     }
     assert 1 < seen["distance_km"] < 2.5
     assert seen["expires_at"] == "2023-01-08T00:00:00Z"
@@ -88,6 +91,19 @@ async def test_a_part_handed_over_returns_the_rest_and_the_other_side_may_object
     assert await amounts_of(needer, match["need"]["id"]) == (2, 0)
     once_more = await needer.post(f"{path}/complete", all_of_it(match, 2))
     assert (once_more.status_code, once_more.json()["code"]) == (409, "match_closed")
+
+
+@pytest.mark.parametrize(("answer", "disputed"), [("no_show", True), ("changed_mind", False)])
+async def test_who_is_said_not_to_have_come_may_say_that_of_the_other(
+    house: House, answer: str, disputed: bool
+) -> None:
+    needer, giver = await two_members(house)
+    match = await an_agreement(house, needer, giver)
+    await giver.post(f"/matches/{match['id']}/fail", {"reason": "no_show"})
+
+    said = (await needer.post(f"/matches/{match['id']}/fail", {"reason": answer})).json()
+
+    assert (said["state"], said["reason"], said["disputed"]) == ("failed", "no_show", disputed)
 
 
 async def test_an_objection_after_a_day_is_too_late(house: House) -> None:
@@ -252,19 +268,53 @@ async def test_one_offer_serves_three_needs_and_one_need_is_proposed_to_five_off
     assert await amounts_of(giver, matches[0]["offer"]["id"]) == (12, 12)
 
     for _ in range(6):
-        await (await house.member()).publish(an_offer(item="smectite"))
+        await (await house.member()).publish(an_offer(item="rice", quantity=1))
     asking = await house.member()
-    await asking.publish(a_need(item="smectite", quantity=6))
+    await asking.publish(a_need(item="rice", quantity=6))
     await house.work()
     assert len(await matches_of(asking)) == 5
 
 
+async def test_twelve_tablets_serve_three_needs_of_four_and_what_one_declines_goes_to_the_next(house: House) -> None:
+    needers = [await house.member() for _ in range(4)]
+    for needer in needers:
+        await needer.publish(a_need())
+    giver = await house.member("李大力")
+    offer = await giver.publish(an_offer(quantity=12, at=NEAR))
+
+    await house.work()
+
+    matches = await matches_of(giver)
+    assert [(m["state"], m["lines"][0]["quantity"]) for m in matches] == [("proposed", 4)] * 3
+    of_each = [(needer, await matches_of(needer)) for needer in needers]
+    [left] = [needer for needer, found in of_each if not found]
+    (one, first), (two, second), (three, third) = [(needer, found[0]) for needer, found in of_each if len(found) == 1]
+    path = f"/matches/{first['id']}"
+    mine = (await one.get(path, headers={"accept-language": "en"})).json()["reasons"]
+    theirs = (await giver.get(path)).json()["reasons"]
+    assert mine == ["about 1.6 km away", "has 4 of your 4: Ibuprofen tablet or capsule", "expires 2023-12"]
+    assert theirs == ["相距约 1.6 公里", "布洛芬片/缓释胶囊：对方要 4 粒，您能给 4 粒", "有效期至 2023-12"]
+
+    assert (await two.post(f"/matches/{second['id']}/decline")).status_code == 200
+    await house.work()
+
+    [freed] = await matches_of(left)
+    assert (freed["state"], freed["offer"]["id"], freed["lines"][0]["quantity"]) == ("proposed", offer["id"], 4)
+    for needer, match in ((one, first), (three, third)):  # nobody else was moved
+        assert [m["id"] for m in await matches_of(needer)] == [match["id"]]
+    for needer in (one, three, left):
+        [match] = await matches_of(needer)
+        for person in (needer, giver):
+            assert (await person.post(f"/matches/{match['id']}/accept")).status_code == 200
+    assert await amounts_of(giver, offer["id"]) == (12, 12)
+
+
 async def test_lists_are_paged_newest_first_without_repeats(house: House) -> None:
     needer = await house.member()
-    need = await needer.publish(a_need())
+    need = await needer.publish(a_need(item="rice", quantity=6))
     for _ in range(3):
         house.clock.advance(minutes=1)
-        await (await house.member()).publish(an_offer())
+        await (await house.member()).publish(an_offer(item="rice", quantity=2))
         await house.work()
 
     whole = [m["id"] for m in await matches_of(needer)]

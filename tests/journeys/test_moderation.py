@@ -91,12 +91,17 @@ async def test_two_who_say_different_things_have_a_case_that_a_ruling_on_either_
     assert case["match"] == match["id"] and case["post"]["id"] == need["id"]
     assert case["members"] == [{"id": needer.id, "role": "need"}, {"id": giver.id, "role": "offer"}]
     assert "disputed" in await told(needer) and "disputed" in await told(giver)
+    assert (await needer.get(f"/matches/{match['id']}")).json()["settled_at"] is None
     await moderator.post(f"/moderation/posts/{offer['id']}/approve", {"reason": "contradiction", "note": "已电话核实"})
     assert (await cases(moderator, "?reason=contradiction"))[0]["state"] == "closed"
+    for person in (needer, giver):
+        seen = (await person.get(f"/matches/{match['id']}")).json()
+        assert seen["settled_at"] and (seen["disputed"], seen["objection"]) == (True, "no_show")
+        assert (await told(person)).count("dispute_ruled") == 1
 
 
 async def test_a_reported_contact_has_a_case_about_the_other_member(house: House) -> None:
-    needer, giver, *_ = await agreed(house)
+    needer, giver, need, offer, _ = await agreed(house)
     moderator = await a_moderator(house)
     (contact,) = (await needer.get("/me/contacts")).json()["items"]
 
@@ -108,6 +113,10 @@ async def test_a_reported_contact_has_a_case_about_the_other_member(house: House
     assert case["contact"] == contact["id"] and case["reports"][0]["note"] == "不是本人"
     parts = {(part["id"], part["role"]) for part in case["members"]}
     assert parts == {(needer.id, "reporter"), (giver.id, "reported")}
+    assert case["post"]["id"] == offer["id"]
+    await giver.post(f"/contacts/{contact['id']}/reports", {"reason": "abuse", "note": ""})
+    await house.work()
+    assert (await cases(moderator, "?reason=abuse"))[0]["post"]["id"] == need["id"]
     await moderator.post(f"/moderation/members/{giver.id}/suspend", {"reason": "wrong_number", "note": ""})
     await house.work()
     assert (await cases(moderator, "?reason=wrong_number"))[0]["state"] == "closed"
@@ -140,3 +149,42 @@ async def test_a_moderator_who_is_a_side_of_a_contradiction_rules_on_neither_pos
         assert (answer.status_code, answer.json()["code"]) == (403, "own_ruling")
     (case,) = await cases(giver, "?reason=contradiction")
     assert case["state"] == "open"
+
+
+async def test_an_agreement_that_nobody_records_is_asked_about_and_its_lapse_is_told(house: House) -> None:
+    needer, giver, *_ = await agreed(house)
+
+    house.clock.advance(hours=24, seconds=1)  # the contact is over
+    await house.work()
+    for person in (needer, giver):
+        kinds = await told(person)
+        assert kinds.count("unrecorded") == 1 and kinds.count("number_ended") == 1
+
+    house.clock.advance(hours=48)  # the posts' time is over, an agreement keeps them for a day
+    await house.work()
+    assert (await told(needer)).count("unrecorded") >= 2
+    house.clock.advance(hours=24)
+    await house.work()
+    for person in (needer, giver):
+        (ended,) = [n for n in (await person.get("/me/notices")).json()["items"] if n["kind"] == "match_ended"]
+        assert "作废" in ended["text"]
+
+
+async def test_who_ends_a_contact_is_not_told_of_it_and_the_last_hour_offers_what_there_is(house: House) -> None:
+    needer, giver, *_ = await agreed(house)
+    (contact,) = (await needer.get("/me/contacts")).json()["items"]
+    for _ in range(3):
+        assert (await needer.post(f"/contacts/{contact['id']}/extend")).status_code == 200
+    house.clock.advance(hours=71, minutes=30)
+    await house.work()
+    said = [n["text"] for n in (await needer.get("/me/notices")).json()["items"] if n["kind"] == "number_expiring"]
+    assert said == []  # three days and a half hour are not yet the last hour
+
+    house.clock.advance(hours=24)
+    await house.work()
+    said = [n["text"] for n in (await needer.get("/me/notices")).json()["items"] if n["kind"] == "number_expiring"]
+    assert said == ["与对方的联系方式一小时后到期。"]
+
+    assert (await needer.ask("DELETE", f"/contacts/{contact['id']}")).status_code == 204
+    await house.work()
+    assert "number_ended" not in await told(needer) and "number_ended" in await told(giver)

@@ -14,7 +14,7 @@ from tests.journeys.fuzz.world import World
 
 pytestmark = pytest.mark.usefixtures("brief_streams")
 
-EACH = 3  # right and as many wrong cases for every door and database; `--deep` asks tens of thousands
+EACH = 2  # right and as many wrong cases for every door and database; `--deep` asks tens of thousands
 DEEP, DEEP_EACH = 25_000, 40
 
 # What the contract names and is built. A door that is new here is new in the contract too.

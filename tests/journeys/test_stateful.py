@@ -65,12 +65,12 @@ def test_whatever_happens_in_any_order_nothing_is_promised_twice_and_nothing_out
 ) -> None:
     begun = time.monotonic()
 
-    machine, rows = play(settings, clock, sequences=25, seeded=20230107)
+    machine, rows = play(settings, clock, sequences=12, seeded=20230107)
 
     took = time.monotonic() - begun
     print(f"\n{dialect}: {machine.sequences} sequences, {machine.steps} steps, {rows} audit rows, {took:.0f} s")
     print(", ".join(f"{what} {count}" for what, count in sorted(machine.done.items())))
-    assert machine.sequences >= 25
+    assert machine.sequences >= 12
 
 
 @pytest.mark.deep("stateful", n=1_000, steps=STEPS, parts=PARTS)

@@ -36,9 +36,9 @@ def mortal_valkey() -> Iterator[servers.ValkeyServer]:
 async def cache(request: pytest.FixtureRequest) -> AsyncIterator[Cache]:
     """An empty cache with a server behind it."""
     if request.param == "fake":
-        found = Cache(lambda: FakeAsyncRedis(server=FakeServer()))
+        found = Cache(lambda: FakeAsyncRedis(server=FakeServer()), patience_s=30)
     else:
-        found = await open_cache(request.getfixturevalue("shared_valkey").url)
+        found = await open_cache(request.getfixturevalue("shared_valkey").url, patience_s=30)
         await found.command("FLUSHALL")
     yield found
     await found.close()

@@ -2,6 +2,7 @@ import asyncio
 import random
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -36,6 +37,16 @@ async def test_the_cache_in_the_process_remembers_and_is_its_own() -> None:
     await other.close()
 
 
+async def test_the_cache_in_the_process_is_slow_on_a_busy_machine_but_never_lost() -> None:
+    cache = await open_cache("memory://")
+    asked = [asyncio.create_task(cache.command("ECHO", f"{n}")) for n in range(50)]
+    await asyncio.sleep(0)
+    time.sleep(PATIENCE_S + 0.1)  # noqa: ASYNC251 -- the whole process is kept waiting
+
+    assert await asyncio.gather(*asked) == [f"{n}".encode() for n in range(50)]
+    await cache.close()
+
+
 def test_a_small_installation_does_not_pay_for_redis() -> None:
     code = (
         "import asyncio, sys\n"
@@ -55,7 +66,7 @@ async def test_an_address_of_another_kind_is_refused(url: str) -> None:
 
 async def test_a_cancelled_commands_answer_reaches_nobody_else(shared_valkey: ValkeyServer) -> None:
     async with to_server(shared_valkey.url) as line:
-        cache = await open_cache(line.url)
+        cache = await open_cache(line.url, patience_s=30)
         line.flows.clear()
         asked = asyncio.create_task(cache.command("ECHO", "the other one's data"))
         await asyncio.sleep(0.05)
@@ -81,7 +92,7 @@ async def test_everybody_gets_their_own_answer_while_others_hang_up(cache: Cache
         for task in chance.sample(asked, 20):
             asyncio.get_running_loop().call_later(chance.random() * 0.004, task.cancel)
         done = await asyncio.gather(*asked, return_exceptions=True)
-        assert all(answer is None or isinstance(answer, asyncio.CancelledError) for answer in done)
+        assert [problem for problem in done if problem and not isinstance(problem, asyncio.CancelledError)] == []
 
     assert await cache.command("ECHO", "last") == b"last"
 
@@ -147,7 +158,7 @@ async def test_one_who_asks_and_goes_away_leaves_the_asking_to_the_next(shared_v
 
 
 async def test_a_cache_that_is_killed_is_lost_and_comes_back(mortal_valkey: ValkeyServer) -> None:
-    cache = await open_cache(mortal_valkey.url)
+    cache = await open_cache(mortal_valkey.url, patience_s=30)
     assert await cache.available()
 
     mortal_valkey.kill()
@@ -163,7 +174,7 @@ async def test_a_cache_that_is_killed_is_lost_and_comes_back(mortal_valkey: Valk
 
 async def test_a_cache_that_is_away_at_the_start_may_come_later(mortal_valkey: ValkeyServer) -> None:
     mortal_valkey.kill()
-    cache = await open_cache(mortal_valkey.url)
+    cache = await open_cache(mortal_valkey.url, patience_s=30)
     assert not await cache.available()
 
     mortal_valkey.start()

@@ -136,6 +136,30 @@ async def test_sqlites_files_are_their_owners_only_and_what_is_deleted_is_zeroed
     assert modes == {"d.db": 0o600, "d.db-wal": 0o600, "d.db-shm": 0o600}
 
 
+async def test_what_was_erased_is_in_neither_file_once_sqlites_log_is_cut(tmp_path: Path, ring: KeyRing) -> None:
+    database = Database(f"sqlite+aiosqlite:///{tmp_path / 'd.db'}", ring)
+
+    def written() -> bool:
+        return any(b"a word of theirs" in (tmp_path / name).read_bytes() for name in ("d.db", "d.db-wal"))
+
+    async with database.transaction() as session:
+        await session.execute(text("CREATE TABLE t (x)"))
+        await session.execute(text("INSERT INTO t VALUES ('a word of theirs')"))
+    async with database.transaction() as session:
+        await session.execute(text("DELETE FROM t"))
+    assert written()
+
+    async with database.reading() as session:
+        await session.execute(text("SELECT * FROM t"))
+        async with database.transaction() as other:
+            await other.execute(text("INSERT INTO t VALUES (1)"))
+        assert not await database.cut_log(), "somebody reads it"
+    assert await database.cut_log()
+
+    assert not written()
+    await database.close()
+
+
 async def test_a_postgresql_that_can_lose_commits_is_known(postgres_url: str, ring: KeyRing) -> None:
     database = Database(postgres_url, ring)
 

@@ -34,6 +34,11 @@ def test_an_independent_formula_agrees(a: Point, b: Point) -> None:
     assert geo.distance_m(a, b) == pytest.approx(by_haversine(a, b), abs=1, rel=1e-6)
 
 
+@given(points, points)
+def test_the_short_way_to_a_distance_gives_the_same_metre(a: Point, b: Point) -> None:
+    assert geo.apart_m(geo.turned(a), geo.turned(b)) == geo.distance_m(a, b)
+
+
 def test_one_degree_of_latitude_is_111_195_metres() -> None:
     assert geo.distance_m((22.0, 108.0), (23.0, 108.0)) == 111_195
 

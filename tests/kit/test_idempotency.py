@@ -168,16 +168,17 @@ async def test_a_deed_that_fails_before_its_commit_leaves_the_key_free(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     member = await house.member()
-    kept = idempotency.keep
+    put = idempotency.put
 
-    async def dies(*_: Any, **__: Any) -> None:
+    async def dies(*written: Any, **how: Any) -> None:
+        await put(*written, **how)
         raise RuntimeError
 
-    monkeypatch.setattr(idempotency, "keep", dies)
+    monkeypatch.setattr(idempotency, "put", dies)
     assert (await publish(member)).status_code == 500
     assert (await count(house, Post), await count(house, Slot)) == (0, 0)
 
-    monkeypatch.setattr(idempotency, "keep", kept)
+    monkeypatch.setattr(idempotency, "put", put)
     assert (await publish(member)).status_code == 201
 
 
@@ -310,7 +311,9 @@ async def test_a_deed_that_ends_without_its_answer_is_not_committed(
         return doors.answer(None)
 
     member = await house.member()
-    monkeypatch.setattr(posts_api, "_answer", forgetful)
+    post = await member.publish(a_need())
+    monkeypatch.setattr(posts_api, "answer_own", forgetful)
 
-    assert (await publish(member)).status_code == 500
-    assert (await count(house, Post), await count(house, Slot)) == (0, 0)
+    assert (await member.post(f"/posts/{post['id']}/withdraw", headers=KEY)).status_code == 500
+    assert (await member.get(f"/posts/{post['id']}")).json()["state"] == "open"
+    assert await count(house, Slot) == 0

@@ -85,7 +85,7 @@ async def test_no_phone_and_no_address_stands_in_the_cache(cache: Cache, ring: K
 
 async def test_all_processes_count_together(shared_valkey: ValkeyServer, ring: KeyRing) -> None:
     async with AsyncExitStack() as stack:
-        caches = [await open_cache(shared_valkey.url) for _ in range(3)]
+        caches = [await open_cache(shared_valkey.url, patience_s=30) for _ in range(3)]  # none is to count by itself
         for cache in caches:
             stack.push_async_callback(cache.close)
         await caches[0].command("FLUSHALL")

@@ -156,3 +156,41 @@ def test_only_the_two_databases_are_taken(name: str, url: str) -> None:
 
 def test_the_keys_never_lie_in_the_database() -> None:
     assert "must not be the database" in refused(database_url=SECRET, keys_url=SECRET)
+
+
+# ---- vendors of masked numbers ------------------------------------------------------------------------------------
+
+VENDOR = {"numbers": "huawei", "numbers_key": "the-key", "numbers_secret": "hunter2", "numbers_file": "numbers.txt"}
+
+
+def named(**environ: str) -> dict[str, str]:
+    return {PREFIX + name.upper(): value for name, value in environ.items()}
+
+
+def test_a_vendor_of_numbers_needs_its_account_and_says_what_is_missing() -> None:
+    assert refused(numbers="tencent") == (
+        "tencent needs MUTUALAID_NUMBERS_KEY, MUTUALAID_NUMBERS_SECRET, MUTUALAID_NUMBERS_FILE, MUTUALAID_NUMBERS_ACCOUNT"
+    )
+    assert refused(numbers="huawei", numbers_key="k", numbers_file="f") == "huawei needs MUTUALAID_NUMBERS_SECRET"
+
+
+@pytest.mark.parametrize(
+    ("maker", "modes"), [("aliyun", "axe"), ("tencent", "x"), ("huawei", "axb,axe"), ("fake", "x"), ("words", "axe")]
+)
+def test_a_mode_that_the_maker_does_not_have_is_refused(maker: str, modes: str) -> None:
+    told = refused(**{**VENDOR, "numbers": maker, "numbers_account": "a", "numbers_modes": modes})
+
+    assert told.startswith(f"MUTUALAID_NUMBERS_MODES: {maker} takes ")
+
+
+def test_in_prod_a_vendor_is_asked_by_tls_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mutualaid.kit.settings.MAKERS", tuple(HONEST))
+    for name in ("numbers_url", "numbers_hook"):
+        told = refused(**{**HONEST, **VENDOR, "env": "prod", name: "http://127.0.0.1:8009"})
+        assert told == f"MUTUALAID_{name.upper()} must begin with https://"
+    assert load(named(**VENDOR, numbers_url="http://127.0.0.1:8009")).numbers == "huawei"
+    assert load(named(**{**HONEST, **VENDOR, "env": "prod"})).numbers_modes == "axb"
+
+
+def test_a_vendors_secret_is_not_shown() -> None:
+    assert "hunter2" not in repr(load(named(**VENDOR))) + refused(**VENDOR, crowd_k="0")

@@ -12,14 +12,14 @@ from mutualaid.kit import cells
 from mutualaid.kit.audit import AuditRow
 from mutualaid.kit.database import Database, new_id
 from mutualaid.kit.outbox import Job
-from mutualaid.matching import agreeing, looking, pledging, proposing, store
+from mutualaid.matching import agreeing, amending, closing, pledging, repairing, store
 from mutualaid.matching.drafts import PledgeDraft
 from mutualaid.matching.records import Match
 from mutualaid.members.records import Member, Principal
 from mutualaid.posts import actions
 from mutualaid.posts import store as posts_store
-from mutualaid.posts.actions import Shown
-from mutualaid.posts.drafts import PostDraft
+from mutualaid.posts.drafts import PostAmendment, PostDraft
+from mutualaid.posts.publishing import Shown
 from mutualaid.posts.records import Post
 from tests.consents import all_given
 from tests.harness import HOME, a_need, an_offer
@@ -87,15 +87,22 @@ class Street:
     async def offer(self, *, by: Principal | None = None, at: tuple[float, float] = HOME, **more: Any) -> Post:
         return await self.publish(an_offer(at=at, **more), by)
 
-    async def look(self, post: Post) -> list[str]:
-        async with self.database.reading() as session:
-            return await looking.look(session, post.id, catalogue=self.catalogue, now=self.now)
-
     async def propose(self, post: Post) -> list[Match]:
-        """Look, then propose."""
-        others = await self.look(post)
-        async with self.database.transaction() as session:
-            return await proposing.propose(session, post.id, others, catalogue=self.catalogue, now=self.now)
+        """Put right what is proposed round this post; what is proposed of it now."""
+        await repairing.repair(self.database, post.id, catalogue=self.catalogue, now=self.now)
+        return await self.proposals(post)
+
+    async def proposals(self, post: Post) -> list[Match]:
+        """What is proposed of it and not accepted yet, the nearest first."""
+        async with self.database.reading() as session:
+            query = select(Match).where(store.of_post(post.id), Match.state == "proposed")
+            found = list(await session.scalars(query.order_by(Match.proposed_at, Match.id)))
+            posts = {p.id: p for p in await session.scalars(select(Post))}
+        return sorted(found, key=lambda m: cells.between_m(*(posts[each].cell for each in m.post_ids)))
+
+    async def paired(self, post: Post) -> list[str]:
+        """Whom it is proposed to, the nearest first."""
+        return [next(each for each in match.post_ids if each != post.id) for match in await self.propose(post)]
 
     async def pledge(self, theirs: Post, mine: Post, quantity: int) -> Match:
         """All of it on the first line of both."""
@@ -112,9 +119,27 @@ class Street:
         async with self.database.transaction() as session:
             return await agreeing.accept(session, match.id, by=by, catalogue=self.catalogue, now=self.now)
 
+    async def amend(self, post: Post, author: Principal, quantity: int) -> Post:
+        """Another amount on its first line."""
+        change = PostAmendment.model_validate({"lines": [{"id": post.lines[0].id, "quantity": quantity}]})
+        async with self.database.transaction() as session:
+            return await amending.amend(
+                session, post.id, change, by=author, doubtful=False, catalogue=self.catalogue, now=self.now
+            )
+
     async def agreed(self, need: Post, offer: Post, quantity: int) -> Match:
         match = await self.pledge(need, offer, quantity)
         return await self.accept(match, need.author_id)
+
+    async def no_show(self, who: Principal, says: Principal | None = None) -> None:
+        """They agree with somebody, who says that they did not come; both posts are taken down."""
+        says = says or await self.member()
+        need, offer = await self.need(by=who, quantity=1), await self.offer(by=says, quantity=1)
+        match = await self.agreed(need, offer, 1)
+        async with self.database.transaction() as session:
+            await closing.fail(session, match.id, "no_show", by=says.id, now=self.now)
+            for post_id, author in ((need.id, who), (offer.id, says)):
+                await actions.withdraw(session, post_id, by=author, now=self.now)
 
     async def post(self, post: Post) -> Post:
         """As it stands now."""

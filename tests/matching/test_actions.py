@@ -1,4 +1,4 @@
-"""The deeds of matching on both databases: what is held, what is freed, what is written beside it."""
+"""Answers and ends on both databases: what is held, what is freed, what is written beside it."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -7,11 +7,12 @@ import pytest
 
 from mutualaid.catalogue.snapshot import Catalogue
 from mutualaid.kit.errors import NotFound
-from mutualaid.matching import closing, ending, proposing
+from mutualaid.matching import closing, ending, planning
+from mutualaid.matching import standing as matched
 from mutualaid.matching.drafts import HandedOver
 from mutualaid.matching.errors import MatchNotOpen, NeedCapReached
-from mutualaid.members import blocks, standing
-from mutualaid.members import store as members
+from mutualaid.matching.records import Match
+from mutualaid.matching.rules import RESTS
 from mutualaid.posts import actions as posts
 from mutualaid.posts import store as posts_store
 from mutualaid.posts.errors import PostNotOpen, QuantityGone
@@ -20,85 +21,7 @@ from tests.harness import HOME
 from tests.matching.street import Street, amounts
 from tests.moments import START
 
-NORTH = (HOME[0] + 0.03, HOME[1])
 FURTHER = (HOME[0] + 0.06, HOME[1])
-BEYOND = (HOME[0] + 0.2, HOME[1])
-
-
-async def test_the_nearest_offers_come_first_and_what_is_out_of_reach_never(street: Street) -> None:
-    further, near, _ = await street.offer(at=FURTHER), await street.offer(at=NORTH), await street.offer(at=BEYOND)
-    need = await street.need()
-
-    assert await street.look(need) == [near.id, further.id]
-
-
-async def test_an_urgent_need_further_away_goes_before_a_near_one(street: Street) -> None:
-    near, urgent = await street.need(), await street.need(at=FURTHER, urgency="urgent")
-    offer = await street.offer()
-
-    assert await street.look(offer) == [urgent.id, near.id]
-
-
-async def test_who_is_suspended_blocked_or_oneself_is_not_looked_at(street: Street) -> None:
-    needer, blocker, away = [await street.member() for _ in range(3)]
-    for author in (needer, blocker, away):
-        await street.offer(by=author)
-    async with street.database.transaction() as session:
-        standing.suspend(session, await members.get_locked(session, away.id), actor="moderator", now=street.now)
-        assert await blocks.block(session, blocker.id, needer.id, street.now)
-        assert not await blocks.block(session, blocker.id, needer.id, street.now)
-
-    assert await street.look(await street.need(by=needer)) == []
-
-
-async def test_a_substitute_is_found_from_either_side_only_where_the_need_allows_it(street: Street) -> None:
-    grouped = {"ibuprofen", "paracetamol-tablet"}
-    items = tuple(
-        replace(item, substitute_group="fever") if item.code in grouped else item for item in street.catalogue.items
-    )
-    street = replace(street, catalogue=Catalogue(street.catalogue.version, items))
-    strict = await street.need()
-    line = {"item": "ibuprofen", "quantity": 4, "substitutes": True}
-    easy = await street.need(lines=[line])
-    offer = await street.offer(item="paracetamol-tablet")
-
-    assert await street.look(offer) == [easy.id]
-    assert await street.look(easy) == [offer.id]
-    assert await street.look(strict) == []
-    [match] = await street.propose(easy)
-    assert [line.item for line in match.lines] == ["paracetamol-tablet"]
-
-
-async def test_looking_twice_proposes_once_and_never_more_than_five(street: Street) -> None:
-    for _ in range(7):
-        await street.offer()
-    need = await street.need()
-
-    assert len(await street.propose(need)) == 5
-    assert await street.propose(need) == []
-    assert len(await street.jobs("match.proposed")) == 5
-
-
-async def test_an_offer_leaves_a_need_alone_that_has_five_proposals(street: Street) -> None:
-    need = await street.need()
-    for _ in range(5):
-        await street.propose(await street.offer())
-
-    sixth = await street.offer()
-    assert await street.look(sixth) == []
-    async with street.database.transaction() as session:  # also where the five came in between
-        made = await proposing.propose(session, sixth.id, [need.id], catalogue=street.catalogue, now=street.now)
-    assert made == []
-
-
-async def test_what_is_free_is_proposed_and_no_more(street: Street) -> None:
-    first, second = await street.need(), await street.need()
-    offer = await street.offer(quantity=6)
-    await street.agreed(first, offer, 4)
-
-    [match] = await street.propose(second)
-
-    assert [line.quantity for line in match.lines] == [2]
 
 
 async def test_an_acceptance_holds_and_its_rows_are_written(street: Street) -> None:
@@ -182,7 +105,7 @@ async def test_a_failure_frees_everything_and_the_pair_never_returns(street: Str
         await closing.fail(session, match.id, "no_show", by=need.author_id, now=street.now)
 
     assert (amounts(await street.post(need)), amounts(await street.post(offer))) == ([(4, 0)], [(12, 0)])
-    assert await street.look(need) == [] and await street.look(offer) == []
+    assert await street.propose(need) == [] and await street.propose(offer) == []
     assert await street.jobs("match.ended") == [{"match": match.id, "why": "no_show"}]
 
 
@@ -201,6 +124,30 @@ async def test_an_objection_writes_a_job_and_leaves_state_and_amounts(street: St
     assert amounts(await street.post(need)) == [(4, 0)]
     assert await street.jobs("match.disputed") == [{"match": match.id, "by": "offer"}]
     assert "match.disputed" in await street.deeds(match.id)
+
+
+async def test_what_a_needer_says_they_never_got_is_not_counted_against_them(street: Street) -> None:
+    needer = await street.member()
+    need, again = await street.need(by=needer), await street.need(by=needer)
+    offers = [await street.offer(), await street.offer()]
+    given = await street.agreed(need, offers[0], 4)
+    async with street.database.transaction() as session:
+        done = [HandedOver(need_line=need.lines[0].id, quantity=4)]
+        await closing.complete(session, given.id, done, by=offers[0].author_id, now=street.now)
+    more = await street.pledge(again, offers[1], 4)
+    with pytest.raises(NeedCapReached):
+        await street.accept(more, needer.id)
+
+    async with street.database.transaction() as session:
+        done = [HandedOver(need_line=need.lines[0].id, quantity=1)]
+        objected = await closing.complete(session, given.id, done, by=needer.id, now=street.now)
+
+    assert (objected.objection, [(line.completed, line.objected) for line in objected.lines]) == ("completed", [(4, 1)])
+    assert amounts(await street.post(need)) == [(0, 0)] and (await street.post(need)).state == "resolved"
+    less = await street.pledge(again, await street.offer(), 3)
+    with pytest.raises(NeedCapReached):
+        await street.accept(more, needer.id)  # one she did get
+    assert (await street.accept(less, needer.id)).state == "agreed"
 
 
 async def test_an_ended_post_withdraws_its_matches_once(street: Street) -> None:
@@ -249,14 +196,89 @@ async def test_a_block_ends_every_match_between_the_two(street: Street) -> None:
 
 
 async def test_a_lapsed_pair_goes_behind_new_ones(street: Street) -> None:
-    need, near, far = await street.need(), await street.offer(), await street.offer(at=NORTH)
-    first = (await street.propose(need))[0]
+    need, near = await street.need(), await street.offer(quantity=4)
+    [first] = await street.propose(need)
     assert first.offer_post_id == near.id
     later = street.later(first.expires_at)
     async with street.database.transaction() as session:
         await ending.lapse(session, first.id, now=later.now)
         await ending.lapse(session, first.id, now=later.now)  # a job may run twice
 
-    fresh = await street.offer(at=FURTHER)
-    assert await later.look(need) == [fresh.id, near.id]
-    assert far.id not in await later.look(need)  # proposed still
+    fresh = await street.offer(at=FURTHER, quantity=2)
+    assert await later.paired(need) == [near.id, fresh.id]
+    [old, new] = await later.proposals(need)
+    assert (old.round, old.lines[0].quantity, new.lines[0].quantity) == (2, 2, 2)
+
+
+async def test_of_a_pair_that_met_in_part_the_rest_is_proposed_unless_it_is_disputed(street: Street) -> None:
+    need, offer = await street.need(quantity=4), await street.offer(quantity=12)
+    match = await street.agreed(need, offer, 4)
+    async with street.database.transaction() as session:
+        given = [HandedOver.model_validate({"need_line": need.lines[0].id, "quantity": 2})]
+        await closing.complete(session, match.id, given, by=offer.author_id, now=street.now)
+
+    [rest] = await street.propose(need)
+    async with street.database.transaction() as session:
+        await ending.withdraw_all(session, need.id, now=street.now)
+        (await session.get_one(Match, match.id)).disputed = True
+
+    assert (rest.offer_post_id, rest.round, rest.lines[0].quantity) == (offer.id, 2, 2)
+    assert await street.propose(need) == []
+    assert (await planning.plan(street.database, street.catalogue, None, now=street.now)).moves == []
+
+
+async def test_a_pair_that_was_left_unanswered_twice_rests_for_a_while(street: Street) -> None:
+    need, offer = await street.need(), await street.offer()
+    for round_ in (1, 2):
+        [match] = await street.propose(need)
+        assert (match.offer_post_id, match.round) == (offer.id, round_)
+        street = street.later(match.expires_at)
+        async with street.database.transaction() as session:
+            await ending.lapse(session, match.id, now=street.now)
+
+    assert await street.propose(need) == []
+    assert await street.later(street.now + RESTS - timedelta(minutes=1)).propose(need) == []
+    [third] = await street.later(street.now + RESTS).propose(need)
+    assert third.round == 3
+
+
+async def test_one_member_who_says_it_three_times_makes_nobody_rest(street: Street) -> None:
+    accused, liar = await street.member(), await street.member()
+    for _ in range(3):
+        await street.no_show(accused, says=liar)
+
+    async with street.database.reading() as session:
+        assert await matched.all_no_shows(session, now=street.now) == {accused.id: 1}
+
+
+async def test_a_need_that_lets_an_accepted_proposal_lapse_was_not_passed_over(street: Street) -> None:
+    silent, asked = await street.need(), await street.need()
+    for need, says_yes in ((silent, True), (asked, False)):
+        offer = await street.offer(quantity=4)
+        [match] = await street.propose(need)
+        await street.accept(match, offer.author_id if says_yes else need.author_id)
+        async with street.database.transaction() as session:
+            await ending.lapse(session, match.id, now=street.now + timedelta(hours=13))
+            await posts.withdraw_post(session, await session.get_one(Post, offer.id), actor=None, now=street.now)
+
+    async with street.database.reading() as session:
+        assert await matched.all_passed_over(session) == {asked.id: 1}
+
+
+async def test_whoever_pledges_again_has_nothing_kept_for_longer(street: Street) -> None:
+    need, offer = await street.need(), await street.offer(quantity=4)
+    await street.propose(need)
+    first = await street.pledge(offer, need, 4)
+    again = await street.later(street.now + timedelta(hours=11)).pledge(offer, need, 4)
+
+    assert (again.id, again.reserved, again.expires_at) == (first.id, True, first.expires_at)
+
+
+async def test_what_was_withdrawn_from_the_catalogue_can_no_longer_be_agreed_on(street: Street) -> None:
+    need = await street.need()
+    await street.offer()
+    [match] = await street.propose(need)
+    left = tuple(replace(item, withdrawn=item.code == "ibuprofen") for item in street.catalogue.items)
+
+    with pytest.raises(MatchNotOpen):
+        await replace(street, catalogue=Catalogue(street.catalogue.version, left)).accept(match, need.author_id)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,7 +12,8 @@ from mutualaid.catalogue.rules import Item
 from mutualaid.kit import cells
 from mutualaid.kit.clock import today
 from mutualaid.matching import rules
-from mutualaid.matching.rules import Line, Refusal, Side, Verdict
+from mutualaid.matching.rules import FailReason, Line, Refusal, Side, Verdict
+from mutualaid.posts.records import Post
 from mutualaid.posts.rules import Window
 from tests.harness import HOME
 from tests.moments import START
@@ -193,29 +195,44 @@ def test_a_need_of_one_tablet_is_not_too_little() -> None:
     assert judged(a_side(Line("n1", "tablet", 1)), an_offer_side()).quantity == 1
 
 
-def test_urgent_goes_before_waiting_and_waiting_before_near() -> None:
-    near, far = judged(a_side(), an_offer_side()), judged(a_side(reach_km=50), an_offer_side(cell=FAR, reach_km=50))
+def test_a_need_comes_forward_by_waiting_and_by_being_passed_over_and_back_by_not_coming() -> None:
+    def turn(**more: Any) -> int:
+        return rules.turn(a_side(**more), START)
 
-    def cost(need: Side, verdict: Verdict, rounds: int = 0) -> tuple[int, ...]:
-        return rules.cost(need, verdict, rounds=rounds, now=START)
+    patient = START - timedelta(hours=30)
+    assert [turn(), turn(since=patient), turn(since=patient, passed=1), turn(passed=9)] == [0, 2, 3, 3]
+    assert (turn(since=patient, no_shows=1), turn(no_shows=2)) == (1, 0)
 
-    patient = a_side(since=START - timedelta(hours=30))
-    ordered = [
-        cost(a_side(urgent=True), far),
-        cost(patient, far),
-        cost(a_side(), near),
-        cost(a_side(), far),
-        cost(a_side(), near, rounds=1),
-    ]
-    assert ordered == sorted(ordered)
+
+def test_for_who_did_not_come_three_times_nothing_is_proposed() -> None:
+    assert judged(a_side(no_shows=2), an_offer_side()).eligible
+    assert "author_rests" in judged(a_side(no_shows=3), an_offer_side()).refusals
+    assert "author_rests" in judged(a_side(), an_offer_side(no_shows=3)).refusals
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "contrary"),
+    [
+        ("no_show", "no_show", True),
+        ("no_show", "unreachable", True),
+        ("wrong_goods", "no_show", True),
+        ("no_show", "changed_mind", False),
+        ("unreachable", "unreachable", False),
+    ],
+)
+def test_who_says_that_the_other_did_not_come_was_there(first: FailReason, second: FailReason, contrary: bool) -> None:
+    assert rules.contradict(first, second) is contrary
 
 
 def test_a_proposal_stands_two_or_twelve_hours_and_never_longer_than_a_post() -> None:
-    short = START + timedelta(hours=1)
+    short, long = START + timedelta(hours=1), START + timedelta(hours=60)
 
-    assert rules.stands_until(a_side(), an_offer_side(), now=START) == START + timedelta(hours=12)
-    assert rules.stands_until(a_side(urgent=True), an_offer_side(), now=START) == START + timedelta(hours=2)
-    assert rules.stands_until(a_side(), an_offer_side(until=short), now=START) == short
+    def until(urgency: Any, offer_until: datetime) -> datetime:
+        return rules.stands_until(Post(urgency=urgency, until=long), Post(until=offer_until), now=START)
+
+    assert until("normal", long) == START + timedelta(hours=12)
+    assert until("urgent", long) == START + timedelta(hours=2)
+    assert until("normal", short) == short
 
 
 HOURS = st.integers(-6, 90).map(lambda h: START + timedelta(hours=h))

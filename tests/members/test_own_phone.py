@@ -1,17 +1,16 @@
 """A member's own phone: changed with proof, held by one account, never one of the house's numbers."""
 
 import asyncio
-from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 
 from mutualaid.kit.clock import now
 from mutualaid.kit.phones import Phone
-from mutualaid.kit.settings import Settings
-from mutualaid.members import own_phone, signing_in, standing
+from mutualaid.members import own_phone, signing_in, standing, store
 from mutualaid.members.errors import MemberUnknown, PhoneTaken
 from mutualaid.members.records import Member
+from mutualaid.providers.numbers.words import WordsOnly
 from mutualaid.services import Services
 from tests.members.people import a_member
 
@@ -21,7 +20,8 @@ FIRST, SECOND = "+8613800138000", "+8613900139000"
 async def _change(services: Services, member_id: str, phone: str) -> Member:
     key = await services.keys.get(member_id)
     async with services.database.transaction() as session:
-        return await own_phone.change(session, member_id, Phone(phone), key=key, now=now())
+        await own_phone.change(session, member_id, Phone(phone), key=key, now=now())
+        return await store.get(session, member_id)
 
 
 async def test_a_changed_phone_signs_in_to_the_same_account_and_the_old_one_begins_anew(services: Services) -> None:
@@ -84,12 +84,12 @@ async def test_of_two_accounts_that_take_one_phone_at_once_one_gets_it(services:
         ("+85261234567", False),
     ],
 )
-def test_the_fake_makers_numbers_are_known_as_ours(number: str, ours: bool, tmp_path: Path) -> None:
-    assert own_phone.is_ours(Phone(number), Settings(data=tmp_path)) is ours
+async def test_the_makers_numbers_are_known_as_ours(number: str, ours: bool, services: Services) -> None:
+    assert own_phone.is_ours(Phone(number), services.numbers) is ours
 
 
-def test_where_no_numbers_are_handed_out_none_is_ours(tmp_path: Path) -> None:
-    assert not own_phone.is_ours(Phone("+8617000000001"), Settings(data=tmp_path, numbers="words"))
+def test_where_no_numbers_are_handed_out_none_is_ours() -> None:
+    assert not own_phone.is_ours(Phone("+8617000000001"), WordsOnly())
 
 
 async def test_promoting_finds_the_member_by_phone_and_a_stranger_not_at_all(services: Services) -> None:

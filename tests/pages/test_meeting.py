@@ -4,24 +4,9 @@ import re
 from typing import Any
 
 from tests.harness import House
+from tests.pages.meeting import agreed, first_match, post_of, two
+from tests.pages.test_moderating import moderator
 from tests.pages.visitor import Page, Visitor
-
-
-async def two(house: House) -> tuple[Visitor, Visitor]:
-    """Somebody who needs and somebody who gives, both verified."""
-    needer = await (await Visitor(house).sign_in()).verify("王小明")
-    giver = await (await Visitor(house).sign_in()).verify("李大力")
-    return needer, giver
-
-
-def post_of(page: Page) -> str:
-    assert page.status == 200 and re.fullmatch(r"/posts/[0-9a-f]{32}", page.path), page.text
-    return page.path
-
-
-async def first_match(visitor: Visitor) -> Page:
-    page = await visitor.open("/me/matches")
-    return await visitor.open(next(link for link in page.links() if link.startswith("/matches/")))
 
 
 async def test_a_suggested_match_is_agreed_called_and_handed_over(house: House) -> None:
@@ -64,6 +49,7 @@ async def test_a_suggested_match_is_agreed_called_and_handed_over(house: House) 
     # handed over in part, then solved
     page = await giver.open(match)
     page = await giver.send(page.form(f"{match}/complete"), lines__0="2")
+    page = await giver.send(page.form(f"{match}/complete"))
     assert "已交接：2" in page.text
     page = await needer.open("/me/notices")
     assert "24 小时内" in page.text and "这些短信本应发给您" in page.text
@@ -71,6 +57,130 @@ async def test_a_suggested_match_is_agreed_called_and_handed_over(house: House) 
     assert "约定就取消了" not in page.text
     page = await needer.send(page.form(f"{need}/resolve"), outcome="through_platform")
     assert "已解决" in page.text
+
+
+async def test_a_disputed_handover_is_told_as_it_is_and_both_hear_of_the_ruling(house: House) -> None:
+    needer, giver, _need, match, _ = await agreed(house)
+    page = await giver.open(match)
+    page = await giver.send(page.form(f"{match}/complete"), lines__0="4")
+    await giver.send(page.form(f"{match}/complete"))
+
+    page = await needer.open(match)
+    page = await needer.send(page.form(f"{match}/fail"), reason="no_show")
+
+    assert "重新开放" not in page.text and "状态和数量都不变" in page.text
+    assert "不算进您七天内的上限" in page.text and "/posts/new?kind=need&item=ibuprofen" in page.links()
+    await house.work()
+    visitor = await moderator(house)
+    page = await visitor.open("/moderation")
+    case = next(link for link in page.links() if link.startswith("/moderation/cases/"))
+    page = await visitor.open(case)
+    assert "给药的一方说： 布洛芬片/缓释胶囊交接了 4 粒" in page.text
+    assert "求药的一方说： 没有成功 (对方没有来)" in page.text
+    form = page.form(f"{case}/post")
+    values = [a.get("value") for tag, a in page.reader.tags if tag == "input" and a.get("name") == "deed"]
+    assert values == ["approve"]  # the need has ended: nothing of it could be hidden or closed
+    await visitor.send(form, deed="approve")
+    for side in (needer, giver):
+        assert "管理员已经处理" in (await side.open("/me/notices")).text
+        assert "管理员已经处理" in (await side.open(match)).text
+
+
+async def test_each_says_that_the_other_did_not_come_and_a_moderator_looks(house: House) -> None:
+    needer, giver, _need, match, _ = await agreed(house)
+    page = await giver.open(match)
+    await giver.send(page.form(f"{match}/fail"), reason="no_show")
+
+    page = await needer.open(match)
+    page = await needer.send(page.form(f"{match}/fail"), reason="no_show")
+
+    assert "给药的一方说： 没有成功 (对方没有来)" in page.text and "求药的一方说： 没有成功 (对方没有来)" in page.text
+    await house.work()
+    visitor = await moderator(house)
+    page = await visitor.open("/moderation")
+    case = next(link for link in page.links() if link.startswith("/moderation/cases/"))
+    assert "求药的一方说： 没有成功 (对方没有来)" in (await visitor.open(case)).text
+
+
+async def test_whoever_posts_again_finds_every_item_of_the_match_in_the_form(house: House) -> None:
+    needer, giver = await two(house)
+    await needer.publish("need", "paracetamol-tablet")
+    await giver.publish("offer", "paracetamol-tablet")
+    await house.work()
+    match = (await first_match(needer)).path
+    for visitor in (needer, giver):
+        page = await visitor.open(match)
+        await visitor.send(page.form(f"{match}/accept"))
+    page = await giver.open(match)
+    page = await giver.send(page.form(f"{match}/complete"), lines__0="4", lines__1="4")
+    await giver.send(page.form(f"{match}/complete"))
+    page = await needer.open(match)
+    page = await needer.send(page.form(f"{match}/fail"), reason="no_show")
+
+    again = next(link for link in page.links() if link.startswith("/posts/new?kind=need&"))
+    page = await needer.open(again)
+
+    items = re.findall(r'<option value="([\w-]+)" selected', page.markup)
+    assert {"ibuprofen", "paracetamol-tablet"} <= {*items}
+
+
+async def test_a_contact_that_nobody_answered_leads_on_and_one_that_was_answered_asks(house: House) -> None:
+    needer, giver, _need, match, contact = await agreed(house)
+    page = await needer.open(contact)
+    assert match in page.links() and "解决了吗" not in page.text
+    number = re.search(r"tel:([+0-9]+)", page.markup)
+    assert number is not None
+    for _ in range(2):
+        played = {"caller": needer.phone, "dialled": number[1], "outcome": "no_answer"}
+        answer = await house.stranger().post("/dev/calls", played)
+        assert answer.json()["decision"] == "connect", answer.text
+        await house.work()
+
+    for visitor in (needer, giver):
+        page = await visitor.open(contact)
+        assert "两次都没人接听" in page.text and "重新获取号码" in page.text and match in page.links()
+    page = await needer.open(match)
+    page = await needer.send(page.form(f"/posts/{_offer(page)}/contact"), button=("channel", "call"))
+    page = await needer.send(page.form(f"{page.path}/call"))
+    page = await giver.open(page.path)
+    assert "解决了吗" in page.text and match in page.links()
+
+
+def _offer(page: Page) -> str:
+    found = re.search(r'action="/posts/([0-9a-f]{32})/contact"', page.markup)
+    assert found is not None
+    return found[1]
+
+
+async def test_blocking_says_what_it_does_first_and_is_offered_once(house: House) -> None:
+    needer, giver, _need, match, contact = await agreed(house)
+
+    page = await needer.open(contact)
+    assert "此操作不能撤销" in page.text and "是的，拉黑对方" in page.text
+    page = await needer.send(page.form(f"{contact}/block"))
+
+    for path in (contact, match):
+        page = await needer.open(path)
+        assert "您已拉黑对方" in page.text and not any(form.action.endswith("/block") for form in page.reader.forms)
+    page = await giver.open(contact)
+    assert "拉黑对方" in page.text and "您已拉黑" not in page.text  # nobody is told that they were blocked
+
+
+async def test_a_post_is_given_more_time_on_its_page(house: House) -> None:
+    visitor = await Visitor(house).settled()
+    post = post_of(await visitor.publish())
+    before = re.search(r"保留到 (.+?) ", (await visitor.open(post)).text)
+    house.clock.advance(hours=70)
+
+    page = await visitor.open(post)
+    page = await visitor.send(page.form(f"{post}/prolong"), button=("days", "3"))
+
+    assert "已延长" in page.text
+    after = re.search(r"保留到 (.+?) ", page.text)
+    assert before is not None and after is not None and before[1] != after[1]
+    token = dict(page.form(f"{post}/prolong").fields)["form_token"]
+    refused = await visitor.post(f"{post}/prolong", [("form_token", token), ("days", "99")])
+    assert refused.status_code == 303 and "请选择" in (await visitor.open(post)).text
 
 
 async def test_a_notice_leads_to_what_it_is_about_and_is_read_then(house: House) -> None:
@@ -115,79 +225,3 @@ async def test_a_pledge_first_posts_what_one_has_and_comes_back(house: House) ->
     assert "邻居已同意" in page.text
     page = await needer.send(page.form(f"{page.path}/accept"))
     assert "已约定" in page.text
-
-
-async def test_a_number_is_asked_for_from_the_plaza_and_consent_in_between(house: House) -> None:
-    needer, caller = await two(house)
-    need = post_of(await needer.publish())
-
-    page = await caller.open(need)
-    page = await caller.send(page.form(f"{need}/contact"), button=("channel", "call"))
-    assert page.status == 428 and page.form(f"{need}/contact").names >= {"channel", "consent.phone_masking"}
-    page = await caller.send(page.form(f"{need}/contact"), consent__phone_masking="1")
-    assert page.path.startswith("/contacts/") and "+861700000" in page.text.replace(" ", "")
-
-    again = await caller.open(need)
-    again = await caller.send(again.form(f"{need}/contact"), button=("channel", "call"))
-    assert again.path == page.path
-
-    ended = await caller.send(page.form(f"{page.path}/end"))
-    assert "已结束" in ended.text and "+861700000" not in ended.text.replace(" ", "")
-
-
-async def test_when_no_number_is_free_the_way_back_offers_words(house: House) -> None:
-    needer, caller = await two(house)
-    need = post_of(await needer.publish())
-    await needer.open("/me/account")
-    await caller.send((await caller.open("/me/consents")).form("/me/consents/phone_masking"))
-    for n in range(3):
-        other = await (await Visitor(house).sign_in()).verify(f"赵{'甲乙丙'[n]}")
-        await other.send((await other.open("/me/consents")).form("/me/consents/phone_masking"))
-        page = await other.open(need)
-        await other.send(page.form(f"{need}/contact"), button=("channel", "call"))
-
-    page = await caller.open(need)
-    page = await caller.send(page.form(f"{need}/contact"), button=("channel", "call"))
-
-    assert page.path == need and "足够多的人" in page.text
-
-
-async def test_a_stranger_sees_no_match_and_no_contact_of_others(house: House) -> None:
-    needer, giver = await two(house)
-    await needer.publish()
-    await giver.publish("offer")
-    await house.work()
-    match = (await first_match(needer)).path
-    stranger = await (await Visitor(house).sign_in()).verify("赵某")
-
-    assert (await stranger.open(match)).status == 404
-    form = (await needer.open(match)).form(f"{match}/decline")
-    token = dict((await stranger.open("/me/account")).form("/sign-out").fields)["form_token"]
-    assert (await stranger.post(form.action, [("form_token", token)])).status_code == 404
-
-
-async def test_a_consent_is_taken_back_with_effect(house: House) -> None:
-    visitor = await (await Visitor(house).sign_in()).verify()
-    post = post_of(await visitor.publish())
-
-    page = await visitor.open("/me/consents")
-    assert "/me/consents/publish_nearby/withdraw" in page.links()
-    page = await visitor.open("/me/consents/publish_nearby/withdraw")
-    page = await visitor.send(page.form("/me/consents/publish_nearby/withdraw"))
-
-    assert page.path == "/me/consents" and "已撤回" in page.text
-    assert "已撤下" in (await visitor.open(post)).text
-
-
-async def test_leaving_for_good_signs_out_and_keeps_nothing_readable(house: House) -> None:
-    visitor = await (await Visitor(house).sign_in()).verify()
-    post = post_of(await visitor.publish())
-    export = await visitor.client.get("/me/export")
-    assert export.status_code == 200 and "王小明" in export.text
-
-    page = await visitor.open("/me/erase")
-    page = await visitor.send(page.form("/me/erase"))
-
-    assert page.path == "/" and "已删除" in page.text
-    assert (await visitor.open("/me")).path.startswith("/sign-in")
-    assert (await visitor.open(post)).status == 404

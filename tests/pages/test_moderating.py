@@ -17,9 +17,9 @@ async def moderator(house: House) -> Visitor:
 
 async def reported(house: House) -> tuple[Visitor, str]:
     """A post that somebody has reported: its author and its address."""
-    author = await (await Visitor(house).sign_in()).verify("李卖药")
+    author = await Visitor(house).settled("李卖药")
     post = (await author.publish("offer", note="<b>便宜卖</b>")).path
-    reporter = await (await Visitor(house).sign_in()).verify()
+    reporter = await Visitor(house).settled()
     page = await reporter.open(f"{post}/report")
     await reporter.send(page.form(f"{post}/report"), reason="selling", note="要我先转账<script>")
     await house.work()
@@ -37,6 +37,8 @@ async def test_a_moderator_claims_a_case_and_closes_the_post_with_a_reason(house
     assert "要我先转账<script>" in page.text and "<script>" not in page.markup.replace('<script src="', "")
     page = await first.send(page.form(f"{case}/claim"))
     assert "由您处理" in page.text
+    assert "您正在处理 1 件" in (await first.open("/moderation")).text
+    assert "您正在处理" not in (await second.open("/moderation")).text
 
     page = await second.open(case)
     assert "另一位管理员" in page.text
@@ -97,3 +99,26 @@ async def test_the_queue_is_for_moderators(house: House) -> None:
     for path in ("/moderation", "/moderation/cases/0123"):
         assert (await visitor.open(path)).status == 403
     assert (await Visitor(house).open("/moderation")).path.startswith("/sign-in")
+
+
+async def test_a_report_from_a_contact_never_closes_the_reporters_own_post(house: House) -> None:
+    author = await Visitor(house).settled("李卖药")
+    post = (await author.publish()).path
+    asker = await Visitor(house).settled()
+    page = await asker.open(post)
+    page = await asker.send(page.form(f"{post}/contact"), button=("channel", "words"))
+    page = await author.open(page.path)
+    await author.send(page.form(f"{page.path}/report"), reason="abuse")
+    await house.work()
+    visitor = await moderator(house)
+    page = await visitor.open("/moderation")
+    case = next(link for link in page.links() if link.startswith("/moderation/cases/"))
+
+    page = await visitor.open(case)
+    assert "举报人自己的信息" in page.text and "永久关闭" not in page.text
+    refused = await visitor.send(page.form(f"{case}/post"), deed="close")
+
+    assert refused.status == 422 and "请处理被举报的成员" in refused.text
+    page = await visitor.send(refused.form(f"{case}/post"), deed="approve")
+    assert page.path == "/moderation"
+    assert any(form.action == f"{post}/confirm" for form in (await author.open(post)).reader.forms)

@@ -47,7 +47,7 @@ async def test_a_newcomer_comes_from_the_landing_to_a_post_without_losing_the_wa
 
 
 async def test_going_back_from_the_consents_loses_nothing(visitor: Visitor) -> None:
-    await (await visitor.sign_in()).verify()
+    await visitor.settled()
     page = await visitor.open("/posts/new?kind=need")
     page = await visitor.send(
         page.form("/posts/new"), lines__0__item="ors", lines__0__quantity="3", region="450103", address="某小区",
@@ -64,7 +64,7 @@ async def test_going_back_from_the_consents_loses_nothing(visitor: Visitor) -> N
 
 
 async def test_every_bad_field_is_told_at_once_beside_what_was_typed(visitor: Visitor) -> None:
-    await (await visitor.sign_in()).verify()
+    await visitor.settled()
     page = await visitor.open("/posts/new?kind=offer")
 
     page = await visitor.send(
@@ -94,7 +94,7 @@ async def test_every_bad_field_is_told_at_once_beside_what_was_typed(visitor: Vi
 
 
 async def test_region_lists_follow_the_choice_and_keep_the_form(visitor: Visitor) -> None:
-    await (await visitor.sign_in()).verify()
+    await visitor.settled()
     page = await visitor.open("/posts/new?kind=need")
     assert "青秀区" in page.text
 
@@ -110,7 +110,7 @@ async def test_region_lists_follow_the_choice_and_keep_the_form(visitor: Visitor
 
 
 async def test_a_form_sent_twice_makes_one_post(visitor: Visitor) -> None:
-    await (await visitor.sign_in()).verify()
+    await visitor.settled()
     page = await visitor.publish(note="一次")
     first = page.path
     page = await visitor.open("/posts/new?kind=need")
@@ -126,7 +126,7 @@ async def test_a_form_sent_twice_makes_one_post(visitor: Visitor) -> None:
 
 
 async def test_hostile_texts_are_shown_as_they_were_written_and_do_nothing(house: House, visitor: Visitor) -> None:
-    await (await visitor.sign_in()).verify()
+    await visitor.settled()
     page = await visitor.publish(note=HOSTILE, address=HOSTILE[:60])
     reader = await Visitor(house).sign_in()
 
@@ -138,7 +138,7 @@ async def test_hostile_texts_are_shown_as_they_were_written_and_do_nothing(house
 
 
 async def test_hostile_texts_come_back_into_the_form_as_text(visitor: Visitor) -> None:
-    await (await visitor.sign_in()).verify()
+    await visitor.settled()
     page = await visitor.open("/posts/new?kind=need")
 
     page = await visitor.send(
@@ -161,10 +161,10 @@ async def test_the_empty_plaza_says_how_to_begin(visitor: Visitor) -> None:
 
 
 async def test_the_plaza_shows_the_nearest_first_and_says_how_far(house: House, visitor: Visitor) -> None:
-    giver = await (await Visitor(house).sign_in()).verify("李大力")
+    giver = await Visitor(house).settled("李大力")
     await giver.publish("offer", region="450103", address="甲路")
     await giver.publish("offer", region="450123", address="乙路", lines__0__item="ors", lines__0__quantity="6")
-    await (await visitor.sign_in()).verify()
+    await visitor.settled()
     await visitor.publish(region="450103", address="甲路")
 
     page = await visitor.open("/posts?kind=offer")
@@ -228,7 +228,7 @@ async def test_the_plaza_is_searched_by_a_field_that_keeps_its_words(house: Hous
 
 
 async def test_solved_asks_how_and_ends_the_post(visitor: Visitor) -> None:
-    await (await visitor.sign_in()).verify()
+    await visitor.settled()
     post = (await visitor.publish()).path
     page = await visitor.open(f"{post}/resolve")
     assert "不能撤销" in page.text
@@ -245,9 +245,9 @@ async def test_solved_asks_how_and_ends_the_post(visitor: Visitor) -> None:
 
 
 async def test_a_post_is_confirmed_and_taken_down_by_its_author_only(house: House, visitor: Visitor) -> None:
-    await (await visitor.sign_in()).verify()
+    await visitor.settled()
     post = (await visitor.publish()).path
-    other = await (await Visitor(house).sign_in()).verify()
+    other = await Visitor(house).settled()
 
     for path in ("resolve", "withdraw"):
         assert (await other.open(f"{post}/{path}")).status == 404
@@ -262,9 +262,9 @@ async def test_a_post_is_confirmed_and_taken_down_by_its_author_only(house: Hous
 
 
 async def test_a_report_needs_a_reason_and_is_taken_once(house: House, visitor: Visitor) -> None:
-    author = await (await Visitor(house).sign_in()).verify()
+    author = await Visitor(house).settled()
     post = (await author.publish()).path
-    await (await visitor.sign_in()).verify()
+    await visitor.settled()
     form = (await visitor.open(f"{post}/report")).form(f"{post}/report")
 
     page = await visitor.send(form, note="他要我先付钱")
@@ -283,3 +283,15 @@ async def test_a_wrong_address_is_a_page_with_a_way_on(visitor: Visitor) -> None
     assert page.status == 404 and "/posts" in page.links() and "/" in page.links()
     assert (await visitor.client.get("/api/v1/nowhere")).headers["content-type"] == "application/problem+json"
     assert (await visitor.client.put("/posts")).status_code == 405
+
+
+async def test_the_page_says_what_is_pretended_and_nothing_else(house: House, visitor: Visitor) -> None:
+    assert "短信、实名核验和电话号码都是模拟的" in (await visitor.open("/posts")).text
+    object.__setattr__(house.services.settings, "numbers", "huawei")
+
+    page = await visitor.open("/posts")
+
+    assert (
+        "这些是模拟的：短信、" in page.text
+        and "电话号码" not in page.text.partition("模拟的：")[2].partition("信息广场")[0]
+    )

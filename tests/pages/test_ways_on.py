@@ -6,7 +6,7 @@ from tests.pages.visitor import Visitor
 
 
 async def test_what_was_left_out_is_called_by_its_name(visitor: Visitor) -> None:
-    await (await visitor.sign_in()).verify()
+    await visitor.settled()
     page = await visitor.open("/posts/new?kind=need")
     page = await visitor.send(page.form("/posts/new"), button=("do", "line"))
 
@@ -18,7 +18,7 @@ async def test_what_was_left_out_is_called_by_its_name(visitor: Visitor) -> None
 
 
 async def test_the_address_of_the_form_names_its_kind(visitor: Visitor) -> None:
-    await (await visitor.sign_in()).verify()
+    await visitor.settled()
     page = await visitor.open("/posts/new?kind=offer")
 
     page = await visitor.send(page.form("/posts/new"))
@@ -27,7 +27,7 @@ async def test_the_address_of_the_form_names_its_kind(visitor: Visitor) -> None:
 
 
 async def test_boxes_left_unticked_are_counted(visitor: Visitor) -> None:
-    await (await visitor.sign_in()).verify()
+    await visitor.settled()
     page = await visitor.open("/posts/new?kind=need")
     page = await visitor.send(
         page.form("/posts/new"), lines__0__item="ibuprofen", lines__0__quantity="4", region="450103", address="甲路"
@@ -72,7 +72,7 @@ async def test_who_types_the_code_too_late_still_comes_where_they_wanted_to_go(v
 
 
 async def test_the_address_of_a_form_opened_by_itself_leads_to_its_page(visitor: Visitor) -> None:
-    await (await visitor.sign_in()).verify()
+    await visitor.settled()
     post = (await visitor.publish()).path
 
     page = await visitor.open(f"{post}/confirm")
@@ -87,9 +87,9 @@ async def test_a_page_that_is_not_there_does_not_lead_to_itself(visitor: Visitor
 
 
 async def test_saying_yes_in_two_tabs_is_saying_it_once(house: House, visitor: Visitor) -> None:
-    giver = await (await Visitor(house).sign_in()).verify("李大力")
+    giver = await Visitor(house).settled("李大力")
     await giver.publish("offer", address="甲路")
-    await (await visitor.sign_in()).verify()
+    await visitor.settled()
     await visitor.publish(address="甲路")
     await house.work()
     page = await visitor.open("/me/matches")
@@ -104,9 +104,9 @@ async def test_saying_yes_in_two_tabs_is_saying_it_once(house: House, visitor: V
 
 
 async def test_ones_own_page_tells_of_unread_messages(house: House, visitor: Visitor) -> None:
-    giver = await (await Visitor(house).sign_in()).verify("李大力")
+    giver = await Visitor(house).settled("李大力")
     await giver.publish("offer", address="甲路")
-    await (await visitor.sign_in()).verify()
+    await visitor.settled()
     await visitor.publish(address="甲路")
     await house.work()
 

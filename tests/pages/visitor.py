@@ -7,7 +7,10 @@ from urllib.parse import urlencode, urlsplit
 
 from httpx2 import AsyncClient, Response
 
+from mutualaid.kit.faces.cookies import SESSION
+from mutualaid.members.consent_texts import Purpose
 from tests.harness import House, id_number
+from tests.settling import settle
 
 ORIGIN = "http://testserver"
 
@@ -123,6 +126,7 @@ class Visitor:
             transport=house.client._transport, base_url=ORIGIN, headers={"accept-language": language}
         )
         self.page: Page
+        self.phone: str  # whose it is, once signed in
 
     async def open(self, path: str) -> Page:
         return await self._follow(await self.client.get(path))
@@ -158,7 +162,7 @@ class Visitor:
 
     async def sign_in(self, phone: str | None = None) -> "Visitor":
         """By form, with the code that the page shows in test mode."""
-        phone = phone or self.house.stranger().phone
+        self.phone = phone = phone or self.house.stranger().phone
         page = await self.open("/sign-in")
         page = await self.send(page.form("/sign-in"), phone=phone)
         assert urlsplit(page.path).path == "/sign-in/code", page.text
@@ -166,6 +170,15 @@ class Visitor:
         assert code in page.text
         page = await self.send(page.form("/sign-in/code"), code=code)
         assert page.status == 200, page.text
+        return self
+
+    async def settled(self, name: str = "王小明") -> "Visitor":
+        """Signed in and verified before now, as `sign_in` and `verify` would: for tests of what comes then."""
+        self.phone, number = self.house.stranger().phone, id_number(self.house.next_serial())
+        services, now = self.house.services, self.house.clock.now
+        given: tuple[Purpose, ...] = ("real_name_check",)
+        token, _ = await settle(services, self.phone, legal_name=name, number=number, now=now, purposes=given)
+        self.client.cookies.set(f"mutualaid-{SESSION}", token)
         return self
 
     async def verify(self, name: str = "王小明") -> "Visitor":
@@ -176,14 +189,17 @@ class Visitor:
         assert page.status == 200, page.text
         return self
 
-    async def publish(self, kind: str = "need", **typed: Any) -> Page:
-        """By form, whatever consent is missing ticked on the page that asks for it. Returns the post's page."""
-        fields: dict[str, Any] = {
-            "lines__0__item": "ibuprofen", "lines__0__quantity": "4", "region": "450103", "address": "民族大道1号",
-        }  # fmt: skip
-        if kind == "offer":
-            fields |= {"lines__0__expires_on": "2023-12-31", "lines__0__sealed": "yes", "lines__0__quantity": "12"}
-        page = await self.open(f"/posts/new?kind={kind}")
+    async def publish(self, kind: str = "need", *more: str, **typed: Any) -> Page:
+        """By form, whatever consent is missing ticked on the page that asks for it. Returns the post's page.
+
+        `more`: items besides ibuprofen.
+        """
+        fields: dict[str, Any] = {"region": "450103", "address": "民族大道1号"}
+        for n, item in enumerate(("ibuprofen", *more)):
+            fields |= {f"lines__{n}__item": item, f"lines__{n}__quantity": "12" if kind == "offer" else "4"}
+            if kind == "offer":
+                fields |= {f"lines__{n}__expires_on": "2023-12-31", f"lines__{n}__sealed": "yes"}
+        page = await self.open("&item=".join((f"/posts/new?kind={kind}", *(("ibuprofen", *more) if more else ()))))
         page = await self.send(page.form("/posts/new"), **{**fields, **typed})
         if page.status == 428:
             form = page.form("/posts/new")

@@ -260,7 +260,7 @@ async def settle(session: AsyncSession, city: Iterable[Lot]) -> None:
     session.add_all(posts)
     await session.flush()
     for post in posts:
-        await word_store.write(session, post, CATALOGUE)
+        await word_store.write(session, post)
 
 
 def _post(lot: Lot) -> Post:

@@ -13,11 +13,12 @@ from mutualaid.catalogue import snapshot
 from mutualaid.kit.audit import AuditRow
 from mutualaid.kit.database import new_id
 from mutualaid.kit.outbox import Job
+from mutualaid.kit.plain import plain_of
 from mutualaid.members.records import Member, Principal
 from mutualaid.posts import actions, store
-from mutualaid.posts.actions import Shown
 from mutualaid.posts.drafts import PostAmendment, PostDraft, ReportDraft
 from mutualaid.posts.errors import PostNotOpen, QuantityGone, QuantityHeld
+from mutualaid.posts.publishing import Shown
 from mutualaid.posts.records import Post, Report
 from mutualaid.services import Services
 from tests.consents import all_given
@@ -236,7 +237,8 @@ async def test_urgent_posts_count_for_seven_days_to_the_microsecond(street: Stre
     week = timedelta(days=7)
 
     async with street.services.database.reading() as session:
-        counted = [await store.urgent_since(session, author.id, START + week + after) for after in
+        plain = await plain_of(session)
+        counted = [await store.urgent_since(plain, author.id, START + week + after) for after in
                    (timedelta(microseconds=-1), timedelta(0))]  # fmt: skip
 
     assert counted == [1, 0]

@@ -15,13 +15,13 @@ ANYWHERE = st.tuples(st.floats(18.0, 53.6), st.floats(73.4, 135.1))
 IN_TOWN = st.tuples(st.floats(22.6, 23.0), st.floats(108.1, 108.6))
 
 
-def a_probe(found: Sequence[str]) -> nearby.Probe:
+def a_probe(*streams: Sequence[str]) -> nearby.Probe:
     """What the index would answer for these cells."""
-    keys = sorted((spots.morton(cells.centre(cell)), cell) for cell in found)
+    keys = sorted((spots.morton(cells.centre(cell)), n, cell) for n, found in enumerate(streams) for cell in found)
 
     def probe(first: int, last: int) -> list[tuple[int, str]]:
-        start = bisect_left(keys, (first, ""))
-        return [row for row in keys[start : start + nearby.PROBED + 1] if row[0] <= last]
+        start = bisect_left(keys, (first, -1, ""))
+        return [(n, cell) for key, n, cell in keys[start : start + nearby.PROBED + 1] if key <= last]
 
     return probe
 
@@ -38,7 +38,7 @@ def test_cells_come_in_the_order_of_their_distance_from_a_neighbour_to_a_thousan
     placed = [list({h3.latlng_to_cell(*point, resolution) for point in points}) for points in streams]
     viewer = cells.cell_of(*at)
 
-    found = list(nearby.best_first([a_probe(each) for each in placed], viewer))
+    found = list(nearby.best_first(a_probe(*placed), viewer))
 
     every = sorted((cells.between_m(viewer, cell), n) for n, each in enumerate(placed) for cell in each)
     assert [near.metres for near in found] == [metres for metres, _ in every]
@@ -56,7 +56,7 @@ def test_the_first_of_many_are_found_by_few_looks() -> None:
         looks += 1
         return probe(first, last)
 
-    nearest = list(islice(nearby.best_first([counted], cells.cell_of(22.8, 108.37)), 20))
+    nearest = list(islice(nearby.best_first(counted, cells.cell_of(22.8, 108.37)), 20))
 
     assert len(everywhere) > 10_000 and len(nearest) == 20
     assert looks < 40

@@ -46,15 +46,15 @@ async def test_where_few_live_a_wider_cell_is_shown_and_all_distances_follow_it(
     assert wide > 0 and told == [(0, together["id"]), *sorted([(wide, alone["id"]), (wide, again["id"])])]
 
 
-async def test_a_stranger_sees_neither_note_nor_author_and_nobody_sees_who_the_author_is(house: House) -> None:
+async def test_a_stranger_sees_neither_note_nor_age_nor_author_and_nobody_sees_who_the_author_is(house: House) -> None:
     author, member = await house.member("欧阳小明"), await house.newcomer()
-    post = await author.publish(a_need(note="家里有老人"))
+    post = await author.publish(a_need(note="家里有老人", for_other=True, beneficiary_age_band="60_plus"))
 
     for path in ("/posts", f"/posts/{post['id']}"):
         reduced, full = (await house.stranger().get(path)).json(), (await member.get(path)).json()
         reduced, full = (body["items"][0] if "items" in body else body for body in (reduced, full))
-        assert (reduced["note"], reduced["author"]) == (None, None)
-        assert full["note"] == "家里有老人"
+        assert (reduced["note"], reduced["author"], reduced["beneficiary_age_band"]) == (None, None, None)
+        assert (full["note"], full["beneficiary_age_band"]) == ("家里有老人", "60_plus")
         assert full["author"] == {"display_name": "欧阳**", "real_name": True, "real_name_how": "checked"}
         assert full["mine"] is False and author.id not in str(full)
 

@@ -208,17 +208,24 @@ def test_only_a_post_that_goes_on_is_still_there(state: State) -> None:
 
 @given(
     quantity=st.integers(1, 50),
-    deeds=st.lists(st.tuples(st.sampled_from(["hold", "free", "give", "amend"]), st.integers(0, 60)), max_size=20),
+    deeds=st.lists(
+        st.tuples(st.sampled_from(["propose", "back", "hold", "free", "give", "amend"]), st.integers(0, 60)),
+        max_size=20,
+    ),
 )
-def test_held_never_exceeds_remaining_nor_remaining_what_was_posted(
+def test_held_and_proposed_never_exceed_remaining_nor_remaining_what_was_posted(
     quantity: int, deeds: list[tuple[str, int]]
 ) -> None:
-    line = PostLine(quantity=quantity, remaining=quantity, held=0)
+    line = PostLine(quantity=quantity, remaining=quantity, held=0, proposed=0)
     given_away = 0
     for deed, amount in deeds:
-        before = (line.quantity, line.remaining, line.held)
+        before = (line.quantity, line.remaining, line.held, line.proposed)
         try:
-            if deed == "hold":
+            if deed == "propose":
+                line.propose(amount)
+            elif deed == "back":
+                line.take_back(min(amount, line.proposed))
+            elif deed == "hold":
                 line.hold(amount)
             elif deed == "free":
                 line.free_up(min(amount, line.held))
@@ -229,14 +236,15 @@ def test_held_never_exceeds_remaining_nor_remaining_what_was_posted(
             else:
                 line.set_quantity(amount)
         except (QuantityGone, QuantityHeld):
-            assert (line.quantity, line.remaining, line.held) == before
-        assert 0 <= line.held <= line.remaining <= line.quantity
+            assert (line.quantity, line.remaining, line.held, line.proposed) == before
+        assert line.held >= 0 and line.proposed >= 0
+        assert line.held + line.proposed <= line.remaining <= line.quantity
         assert line.quantity - line.remaining == given_away
-        assert line.free == line.remaining - line.held
+        assert line.free == line.remaining - line.held == line.spare + line.proposed
 
 
 def test_an_amount_cannot_fall_below_what_is_promised_or_handed_over() -> None:
-    line = PostLine(quantity=10, remaining=7, held=4)
+    line = PostLine(quantity=10, remaining=7, held=4, proposed=0)
 
     line.set_quantity(7)
     assert (line.quantity, line.remaining, line.free) == (7, 4, 0)

@@ -1,6 +1,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,20 +11,25 @@ from mutualaid.kit.database import Database
 from mutualaid.kit.errors import Invalid, Malformed
 from mutualaid.kit.phones import Phone
 from mutualaid.kit.ring import KeyRing
-from mutualaid.providers.numbers import Connect, NotAuthorised, PairConflict, PoolExhausted
+from mutualaid.providers.numbers import Connect, Mode, NotAuthorised, PairConflict, PoolExhausted
 from mutualaid.providers.numbers.fake import FakeBinding, FakeNumbers
 from mutualaid.providers.numbers.words import WordsOnly
 from tests.moments import Clock
-from tests.providers.promise_numbers import A, B, C, CallsPromise, NumbersPromise, NumbersStage
+from tests.providers.promise_numbers import A, B, C, CallsPromise, ExtensionsPromise, NumbersPromise, NumbersStage
 
 TOKEN = "the-hook-token"
 
 
 @pytest.fixture
-async def fake(database_url: str, clock: Clock, tmp_path: Path) -> AsyncIterator[FakeNumbers]:
+def modes() -> tuple[Mode, ...]:
+    return ("axb",)
+
+
+@pytest.fixture
+async def fake(database_url: str, clock: Clock, tmp_path: Path, modes: tuple[Mode, ...]) -> AsyncIterator[FakeNumbers]:
     ring = KeyRing.open(tmp_path / "keys")
     database = Database(database_url, ring)
-    yield FakeNumbers(database, ring, tmp_path / "outbox", pool=3, hook_token=TOKEN)
+    yield FakeNumbers(database, ring, tmp_path / "outbox", pool=3, hook_token=TOKEN, modes=modes)
     await database.close()
 
 
@@ -34,6 +40,12 @@ class TestFake(CallsPromise):
             return len(await fake.bound())
 
         return NumbersStage(fake, clock.set, lambda told: fake.told.fail(told, times=1), count)
+
+
+class TestFakeWithExtensions(TestFake, ExtensionsPromise):
+    @pytest.fixture
+    def modes(self) -> tuple[Mode, ...]:
+        return ("axb", "axe")
 
 
 class TestWords(NumbersPromise):
@@ -65,9 +77,7 @@ async def test_of_many_who_bind_one_person_on_one_number_at_once_one_wins(fake: 
 
 
 async def test_a_number_carries_so_many_pairs(fake: FakeNumbers, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        FakeNumbers, "caps", FakeNumbers.caps.__class__(modes=FakeNumbers.caps.modes, max_pairs_per_x=1)
-    )
+    monkeypatch.setattr(fake, "caps", replace(fake.caps, max_pairs_per_x=1))
     stage = NumbersStage(fake, lambda _: None, lambda _: None, lambda: asyncio.sleep(0, 0))
     await fake.bind(stage.request())
 
@@ -113,8 +123,9 @@ def _push(**more: object) -> dict[str, object]:
 async def test_a_push_tells_of_calls_and_what_else_it_says_is_ignored(fake: FakeNumbers) -> None:
     headers = {"authorization": f"Bearer {TOKEN}"}
 
-    one = fake.parse_event(headers, json.dumps(_push(colour="red")).encode())
-    many = fake.parse_event(headers, json.dumps([_push(), _push(call_id="c2", outcome="busy")]).encode())
+    one = fake.parse_event(headers, json.dumps(_push(colour="red")).encode(), query={}).records
+    calls = [_push(), _push(call_id="c2", outcome="busy", cause="rejected")]
+    many = fake.parse_event(headers, json.dumps(calls).encode(), query={}).records
 
     assert [(record.call_id, record.outcome, record.seconds) for record in (*one, *many)] == [
         ("c1", "answered", 61),
@@ -130,6 +141,6 @@ async def test_a_push_tells_of_calls_and_what_else_it_says_is_ignored(fake: Fake
 )
 async def test_a_push_that_cannot_be_read_is_told_so_without_what_it_said(fake: FakeNumbers, raw: bytes) -> None:
     with pytest.raises((Malformed, Invalid)) as caught:
-        fake.parse_event({"authorization": f"Bearer {TOKEN}"}, raw)
+        fake.parse_event({"authorization": f"Bearer {TOKEN}"}, raw, query={})
 
     assert "138" not in f"{caught.value!r} {caught.value}"

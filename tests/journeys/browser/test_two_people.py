@@ -84,6 +84,7 @@ async def test_two_people_come_from_the_landing_to_solved(
     await neighbour.open(match)
     await neighbour.type("lines.0", "2")
     await neighbour.press("已交接")
+    await neighbour.press("确认，已交接")
     await neighbour.sees("已交接")
     await mother.open("/me/notices")
     await mother.waits_for(mother.page.locator("main li").filter(has_text="交接").first)

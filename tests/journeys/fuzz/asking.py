@@ -1,8 +1,11 @@
 """Cases made from the served document, sent to the application in-process, judged by schemathesis's own checks."""
 
+import copy
+import json
 import warnings
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import lru_cache
 from random import Random
 from typing import Any
 
@@ -84,17 +87,41 @@ def cases(operation: Operation, mode: GenerationMode, *, most: int, seeded: int)
     return made[:most]
 
 
+@lru_cache(maxsize=1)
+def _made(document: str, each: int, seeded: int) -> list[tuple[Operation, list[Case]]]:
+    """Every operation with its right and wrong cases. They are the same on both databases: the second has them made."""
+    return [
+        (
+            operation,
+            [
+                case
+                for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
+                for case in cases(operation, mode, most=each, seeded=seeded + n)
+            ],
+        )
+        for n, operation in enumerate(operations(json.loads(document)))
+    ]
+
+
+def _fresh(case: Case) -> Case:
+    """The case once more, to be changed and asked; what is set by name would be noted as a change."""
+    found = object.__new__(type(case))
+    known = {id(case.operation): case.operation}  # which is of the schema, and not copied
+    for name in case.__slots__:
+        object.__setattr__(found, name, copy.deepcopy(getattr(case, name), known))
+    return found
+
+
 async def fuzz(world: World, document: dict[str, Any], *, each: int, seeded: int) -> Found:
     """Ask every door `each` times with right and `each` times with wrong data, as whoever may come."""
     found, random = Found(), Random(seeded)
     changed = False
-    for n, operation in enumerate(operations(document)):
+    for operation, made in _made(json.dumps(document), each, seeded):
         if changed:
             await world.mend()
         changed = operation.method != "get"
-        for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
-            for case in cases(operation, mode, most=each, seeded=seeded + n):
-                await _ask(world, operation, case, random, found)
+        for case in made:
+            await _ask(world, operation, _fresh(case), random, found)
     found.wrong += [f"a job failed: {name} {error}" for name, error in await world.broken_jobs()]
     return found
 

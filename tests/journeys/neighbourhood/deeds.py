@@ -12,9 +12,10 @@ from mutualaid.account import erasing, withdrawing
 from mutualaid.contacts import actions as contacts
 from mutualaid.contacts import asking, calls, granting, routing
 from mutualaid.contacts.errors import LeaseEnded, NotAParty
+from mutualaid.contacts.stock import Stock
 from mutualaid.kit import cells
 from mutualaid.kit.database import new_id
-from mutualaid.matching import agreeing, closing, ending, pledging
+from mutualaid.matching import agreeing, amending, closing, ending, pledging
 from mutualaid.matching.drafts import HandedOver, PledgeDraft
 from mutualaid.matching.meeting import may_meet
 from mutualaid.matching.store import posts_of_own
@@ -28,9 +29,9 @@ from mutualaid.moderation import actions as rulings
 from mutualaid.moderation import cases, standing
 from mutualaid.moderation.wire import MemberRulingDraft, PostRulingDraft
 from mutualaid.posts import actions as posts
-from mutualaid.posts.actions import Shown
 from mutualaid.posts.drafts import PostAmendment, PostDraft, ReportDraft
 from mutualaid.posts.needs import consents_for, consents_for_change
+from mutualaid.posts.publishing import Shown
 from mutualaid.providers.numbers import CallRecord, NumbersRefused
 from tests.harness import HOME, a_need, an_offer
 from tests.journeys.neighbourhood.seen import Seen
@@ -99,7 +100,7 @@ class Deeds:
         may_act(by)
         catalogue = self.town.catalogue
         async with self._tx() as session:
-            await posts.amend(session, post_id, parsed, by=by, doubtful=False, catalogue=catalogue, now=self._now)
+            await amending.amend(session, post_id, parsed, by=by, doubtful=False, catalogue=catalogue, now=self._now)
 
     async def finish(self, seen: Seen, who: Neighbour, post_id: str, how: str) -> None:
         by = principal(seen, who)
@@ -156,11 +157,8 @@ class Deeds:
         """`waits`: the door waits for the provider, as it does for a moment; else the worker goes on."""
         services, by = self.town.services, principal(seen, who)
         prepared = await asking.prepare(services, post_id, channel, asker=by)
-        numbers = services.numbers
         async with self._tx() as session:
-            lease, new = await asking.ask(
-                session, prepared, asker=by, pool=numbers.pool, caps=numbers.caps, now=self._now
-            )
+            lease, new = await asking.ask(session, prepared, asker=by, stock=Stock.of(services), now=self._now)
         if new and waits and lease.state == "asked":
             plan = await granting.plan(services, lease.id)
             assert plan is not None, "a lease that was just asked for has a plan"
@@ -193,11 +191,11 @@ class Deeds:
     async def call(self, who: Neighbour, x: str, seconds: int) -> None:
         """A call that goes through or is refused, and its record."""
         services, now = self.town.services, self._now
-        found = await routing.decide(services, who.phone, x, now=now)
+        found = await routing.decide(services, who.phone, x)
         record = CallRecord(new_id(), who.phone, x, "answered" if seconds else "no_answer", seconds, now)
         maker = services.numbers.name
         async with self._tx() as session:
-            await calls.begin(session, found, maker=maker, call_id=record.call_id, told_at=None, now=now)
+            await calls.begin(session, found, maker=maker, call_id=record.call_id, set_up_at=None)
             await calls.finish(session, services.ring, record, maker=maker, now=now)
 
     async def report(self, seen: Seen, who: Neighbour, post_id: str) -> None:
@@ -247,7 +245,7 @@ class Deeds:
     async def connects(self, who: Neighbour, x: str) -> str | None:
         """Whom this caller would reach by this number; None: nobody."""
         try:
-            found = await routing.decide(self.town.services, who.phone, x, now=self._now)
+            found = await routing.decide(self.town.services, who.phone, x)
         except (LeaseEnded, NotAParty):
             return None
         return found.connect.callee.e164

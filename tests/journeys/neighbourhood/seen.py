@@ -26,13 +26,13 @@ Rows = dict[Any, Row]
 
 _COLUMNS: dict[str, tuple[type[Base], str]] = {
     "posts": (Post, "id author_id kind state hidden_by hidden_at until contact urgency note"),
-    "lines": (PostLine, "id post_id item quantity remaining held"),
+    "lines": (PostLine, "id post_id item quantity remaining held proposed"),
     "matches": (
         Match,
         "id need_post_id offer_post_id need_author_id offer_author_id round state pledged need_accepted offer_accepted "
-        "expires_at agreed_at closed_at disputed answered",
+        "reserved expires_at agreed_at closed_at closed_by because disputed answered",
     ),
-    "match_lines": (MatchLine, "id match_id need_line_id offer_line_id item quantity completed"),
+    "match_lines": (MatchLine, "id match_id need_line_id offer_line_id item quantity completed objected"),
     "leases": (
         Lease,
         "id post_id other_post_id match_id asker_id owner_id channel wants_call state x asked_at expires_at extensions "

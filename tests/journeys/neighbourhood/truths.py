@@ -9,7 +9,7 @@ from typing import Any
 from mutualaid.catalogue.snapshot import Catalogue
 from mutualaid.contacts import rules as contacts
 from mutualaid.matching.records import LIVE, NEVER_AGAIN, OPEN
-from mutualaid.matching.rules import CAP_COUNTS, PROPOSALS_A_NEED
+from mutualaid.matching.rules import CAP_COUNTS, NO_SHOW_COUNTS, NO_SHOWS_REST, PROPOSALS_A_NEED
 from mutualaid.posts.records import ENDED
 from mutualaid.posts.rules import AGREED_DEFERS_EXPIRY, HIDDEN_STILL_ROUTES
 from tests.journeys.neighbourhood.seen import Row, Seen
@@ -29,18 +29,24 @@ def at_all_times(seen: Seen, catalogue: Catalogue) -> Iterator[str]:
 def _amounts(seen: Seen) -> Iterator[str]:
     held: Counter[str] = Counter()
     handed: Counter[str] = Counter()
+    proposed: Counter[str] = Counter()
     for line in seen.match_lines.values():
-        state = seen.matches[line.match_id].state
+        match = seen.matches[line.match_id]
+        state = match.state
         for post_line in (line.need_line_id, line.offer_line_id):
             if state == "agreed":
                 held[post_line] += line.quantity
+            elif state in OPEN and match.reserved:
+                proposed[post_line] += line.quantity
             elif state == "completed":
                 handed[post_line] += line.completed
         if line.completed and state != "completed":
             yield "something changed hands by a match that is not completed"
     for line in seen.lines.values():
-        if not 0 <= line.held <= line.remaining <= line.quantity:
-            yield f"0 <= held {line.held} <= remaining {line.remaining} <= quantity {line.quantity} does not hold"
+        if not 0 <= line.held <= line.held + line.proposed <= line.remaining <= line.quantity:
+            yield f"{line.held} held and {line.proposed} proposed of {line.remaining} remaining of {line.quantity}"
+        if line.proposed != proposed[line.id]:
+            yield f"{line.proposed} kept for proposals that name {proposed[line.id]}"
         if line.held != held[line.id]:
             yield f"{line.held} held, {held[line.id]} agreed"
         if line.remaining != line.quantity - handed[line.id]:
@@ -58,6 +64,11 @@ def _pairs(seen: Seen) -> Iterator[str]:
             yield "agreed, and not both have accepted"
         if match.need_author_id == match.offer_author_id:
             yield "a match with oneself"
+        if match.state in OPEN and not match.pledged and not match.reserved:
+            yield "a proposal that keeps nothing"
+    for line in seen.match_lines.values():
+        if seen.lines[line.need_line_id].item != line.item or seen.lines[line.offer_line_id].item != line.item:
+            yield "a match of lines that are not about the same"
     over = {(m.need_post_id, m.offer_post_id): m.round for m in seen.matches.values() if m.state in NEVER_AGAIN}
     for match in seen.matches.values():
         if match.round > over.get((match.need_post_id, match.offer_post_id), match.round):
@@ -72,7 +83,8 @@ def _caps(seen: Seen, catalogue: Catalogue) -> Iterator[str]:
     for line in seen.match_lines.values():
         match = seen.matches[line.match_id]
         if match.agreed_at is not None and match.agreed_at > seen.now - CAP_COUNTS:
-            counts = {"agreed": line.quantity, "completed": line.completed}.get(match.state, 0)
+            given = line.objected if match.disputed and match.closed_by == "offer" else line.completed
+            counts = {"agreed": line.quantity, "completed": given}.get(match.state, 0)
             promised[match.need_author_id, line.item] += counts
     for (_, code), amount in promised.items():
         item = catalogue.get(code)
@@ -149,14 +161,29 @@ def between(before: Seen, after: Seen) -> Iterator[str]:
         now = after.matches[key]
         if match.state not in LIVE and now.state != match.state:
             yield f"match: {match.state} became {now.state}"
+        if match.state in ("accepted", "agreed") and now.because == "rerouted":
+            yield f"a match that was {match.state} has been moved"
         if match.state in ("completed", "failed") and (match.closed_at, match.agreed_at) != (
             now.closed_at,
             now.agreed_at,
         ):
             yield "a closed match was closed again"
+    yield from _proposed_rightly(before, after)
     for key, member in before.members.items():
         if member.status in _GONE and after.members[key].status not in _GONE:
             yield "an erased member came back"
+
+
+def _proposed_rightly(before: Seen, after: Seen) -> Iterator[str]:
+    """What the house has proposed since: between two who are here, and never to who did not come three times."""
+    for key in after.matches.keys() - before.matches.keys():
+        match = after.matches[key]
+        if match.state != "proposed":
+            continue
+        if after.apart(match.need_author_id, match.offer_author_id):
+            yield "two who are kept apart are proposed to each other"
+        if not all(after.active(member_id) for member_id in (match.need_author_id, match.offer_author_id)):
+            yield "somebody who is not here is proposed"
 
 
 def routes(seen: Seen, lease: Row) -> bool:
@@ -208,6 +235,7 @@ def once_settled(seen: Seen, bound: Iterable[str]) -> Iterator[str]:
             yield "a match between two who are kept apart"
         if match.state == "agreed" and not any(lease.match_id == match.id for lease in seen.leases.values()):
             yield "an agreed match without a contact"
+    yield from _unhelped(seen)
     for lease in seen.live_leases():
         yield from _settled_lease(seen, lease)
     if any(job.due_at <= seen.now for job in seen.jobs.values()):
@@ -215,6 +243,36 @@ def once_settled(seen: Seen, bound: Iterable[str]) -> Iterator[str]:
     kept = {lease.binding_key for lease in running(seen) if lease.channel == "call" and lease.state == "granted"}
     if set(bound) != kept:
         yield f"the provider holds {len(set(bound))} bindings for {len(kept)} calls"
+
+
+def _unhelped(seen: Seen) -> Iterator[str]:
+    """Two who could help each other, with something to spare on both sides, and nobody has told them."""
+    met = {(m.need_post_id, m.offer_post_id) for m in seen.matches.values() if m.state not in ("lapsed", "withdrawn")}
+    proposed = Counter(m.need_post_id for m in seen.matches.values() if m.state in OPEN and not m.pledged)
+    resting = {member_id for member_id, count in no_shows(seen).items() if count >= NO_SHOWS_REST}
+    there = [
+        (post, line, line.remaining - line.held - line.proposed)
+        for line in seen.lines.values()
+        if (post := seen.posts[line.post_id]).state == "open"
+        and post.until > seen.now
+        and seen.active(post.author_id)
+        and post.author_id not in resting
+    ]
+    for need, wanted, asked in there:
+        for offer, given, spare in there:
+            apart = need.author_id == offer.author_id or seen.apart(need.author_id, offer.author_id)
+            if (need.kind, offer.kind) != ("need", "offer") or wanted.item != given.item or apart:
+                continue
+            useful = min(asked, spare) >= 2 or 0 < asked <= spare
+            if useful and (need.id, offer.id) not in met and proposed[need.id] < PROPOSALS_A_NEED:
+                yield f"{spare} to spare for {asked} that are wanted, and nobody was told"
+
+
+def no_shows(seen: Seen) -> Counter[str]:
+    """How often each member did not come lately, as the other side said."""
+    said = [m for m in seen.matches.values() if m.state == "failed" and m.because == "no_show" and not m.disputed]
+    lately = [m for m in said if m.closed_at > seen.now - NO_SHOW_COUNTS]
+    return Counter(m.need_author_id if m.closed_by == "offer" else m.offer_author_id for m in lately)
 
 
 def _settled_lease(seen: Seen, lease: Row) -> Iterator[str]:

@@ -1,0 +1,81 @@
+"""By browser: a number from the plaza, words where none is free, and what is closed, taken back or left for good."""
+
+from tests.harness import House
+from tests.pages.meeting import first_match, post_of, two
+from tests.pages.visitor import Visitor
+
+
+async def test_a_number_is_asked_for_from_the_plaza_and_consent_in_between(house: House) -> None:
+    needer, caller = await two(house)
+    need = post_of(await needer.publish())
+
+    page = await caller.open(need)
+    page = await caller.send(page.form(f"{need}/contact"), button=("channel", "call"))
+    assert page.status == 428 and page.form(f"{need}/contact").names >= {"channel", "consent.phone_masking"}
+    page = await caller.send(page.form(f"{need}/contact"), consent__phone_masking="1")
+    assert page.path.startswith("/contacts/") and "+861700000" in page.text.replace(" ", "")
+
+    again = await caller.open(need)
+    again = await caller.send(again.form(f"{need}/contact"), button=("channel", "call"))
+    assert again.path == page.path
+
+    ended = await caller.send(page.form(f"{page.path}/end"))
+    assert "已结束" in ended.text and "+861700000" not in ended.text.replace(" ", "")
+
+
+async def test_when_no_number_is_free_the_way_back_offers_words(house: House) -> None:
+    needer, caller = await two(house)
+    need = post_of(await needer.publish())
+    await needer.open("/me/account")
+    await caller.send((await caller.open("/me/consents")).form("/me/consents/phone_masking"))
+    for n in range(3):
+        other = await Visitor(house).settled(f"赵{'甲乙丙'[n]}")
+        await other.send((await other.open("/me/consents")).form("/me/consents/phone_masking"))
+        page = await other.open(need)
+        await other.send(page.form(f"{need}/contact"), button=("channel", "call"))
+
+    page = await caller.open(need)
+    page = await caller.send(page.form(f"{need}/contact"), button=("channel", "call"))
+
+    assert page.path == need and "足够多的人" in page.text
+
+
+async def test_a_stranger_sees_no_match_and_no_contact_of_others(house: House) -> None:
+    needer, giver = await two(house)
+    await needer.publish()
+    await giver.publish("offer")
+    await house.work()
+    match = (await first_match(needer)).path
+    stranger = await Visitor(house).settled("赵某")
+
+    assert (await stranger.open(match)).status == 404
+    form = (await needer.open(match)).form(f"{match}/decline")
+    token = dict((await stranger.open("/me/account")).form("/sign-out").fields)["form_token"]
+    assert (await stranger.post(form.action, [("form_token", token)])).status_code == 404
+
+
+async def test_a_consent_is_taken_back_with_effect(house: House) -> None:
+    visitor = await Visitor(house).settled()
+    post = post_of(await visitor.publish())
+
+    page = await visitor.open("/me/consents")
+    assert "/me/consents/publish_nearby/withdraw" in page.links()
+    page = await visitor.open("/me/consents/publish_nearby/withdraw")
+    page = await visitor.send(page.form("/me/consents/publish_nearby/withdraw"))
+
+    assert page.path == "/me/consents" and "已撤回" in page.text
+    assert "已撤下" in (await visitor.open(post)).text
+
+
+async def test_leaving_for_good_signs_out_and_keeps_nothing_readable(house: House) -> None:
+    visitor = await Visitor(house).settled()
+    post = post_of(await visitor.publish())
+    export = await visitor.client.get("/me/export")
+    assert export.status_code == 200 and "王小明" in export.text
+
+    page = await visitor.open("/me/erase")
+    page = await visitor.send(page.form("/me/erase"))
+
+    assert page.path == "/" and "已删除" in page.text
+    assert (await visitor.open("/me")).path.startswith("/sign-in")
+    assert (await visitor.open(post)).status == 404
