@@ -14,6 +14,7 @@ from typing import Final
 from sqlalchemy import text
 
 from benching.home import Pair
+from mutualaid.kit import tasks
 from mutualaid.posts.index.feed import feed_of
 from mutualaid.posts.index.follower import Follower
 from mutualaid.posts.index.standing import Standing
@@ -65,8 +66,7 @@ async def watched() -> AsyncIterator[Stall]:
     try:
         yield stall
     finally:
-        watching.cancel()
-        await asyncio.wait([watching])
+        await tasks.end(watching)
 
 
 async def measure(pair: Pair, *, seconds: float) -> Cost:
@@ -85,8 +85,7 @@ async def measure(pair: Pair, *, seconds: float) -> Cost:
             written, waited = await _while_writing(pair, seconds, lambda: _asking(follower))
             _, behind = await _while_writing(pair, seconds, lambda: _looking(follower))
         finally:
-            following.cancel()
-            await asyncio.wait([following])
+            await tasks.end(following)
             await follower.close()
     cuts = quantiles(waited, n=100)
     return Cost(

@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from benching.home import Pair
 from benching.questions import A_PAGE, Question
-from mutualaid.kit import cells, clock
+from mutualaid.kit import cells, clock, tasks
 from mutualaid.kit.reads import Tables
 from mutualaid.posts.index.feed import feed_of
 from mutualaid.posts.index.follower import Follower
@@ -75,8 +75,7 @@ async def by_memory(pair: Pair) -> AsyncIterator[Ask]:
 
             yield ask
         finally:
-            following.cancel()
-            await asyncio.wait([following])
+            await tasks.end(following)
             await follower.close()
 
 

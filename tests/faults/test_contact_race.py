@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from mutualaid.contacts import rules
+from mutualaid.kit import tasks
 from mutualaid.kit.cache import Cache, open_cache
 from mutualaid.providers.numbers.fake import FakeNumbers
 from mutualaid.services import Services
@@ -168,8 +169,7 @@ async def a_cache_in_chaos(pause_s: float) -> AsyncIterator[tuple[Chaos, str]]:
             yield chaos, server.url
             assert not reign.done(), "the chaos itself ended"
         finally:
-            reign.cancel()
-            await asyncio.wait([reign])
+            await tasks.end(reign)
 
 
 async def test_two_processes_on_a_pool_of_ten_seat_nobody_twice(services: Services, tmp_path: Path) -> None:

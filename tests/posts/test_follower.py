@@ -10,6 +10,7 @@ from sqlalchemy import func, select, update
 
 from mutualaid.catalogue import snapshot
 from mutualaid.kit import clock as kit_clock
+from mutualaid.kit import tasks
 from mutualaid.posts import at_hand, cards, jobs, shelf, wire
 from mutualaid.posts.index import follower as followers
 from mutualaid.posts.index.feed import feed_of
@@ -31,8 +32,7 @@ async def a_follower(services: Services, *, least: int = 0, free: Free = no_word
     try:
         yield follower
     finally:
-        running.cancel()
-        await asyncio.wait([running])
+        await tasks.end(running)
         await follower.close()
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import structlog
 import uvicorn
 
+from mutualaid.kit import tasks
 from mutualaid.providers.numbers.kamailio.plan import Plan
 from mutualaid.providers.numbers.kamailio.switchboard.authority import Authority
 from mutualaid.providers.numbers.kamailio.switchboard.calls import Means
@@ -43,8 +44,7 @@ async def serve(
         await _until(stop, _Server(_config(exchange, plan, token)))
         await exchange.close()
     finally:
-        draining.cancel()
-        await asyncio.gather(draining, return_exceptions=True)
+        await tasks.end(draining)
         line.close()
         relay.close()
         authority.close()
