@@ -26,7 +26,7 @@ PROBED: Final = 24  # cells that a square may hold, all streams together, before
 _START_LEVEL: Final = 13  # of the square round the viewer: about 2.4 by 5 km
 _STRETCH: Final = 16  # cells told at a time
 _FIRST_ASKED: Final = 48
-_SLACK_M: Final = 2  # between PostgreSQL's floating order and whole metres
+SLACK_M: Final = 2  # between PostgreSQL's floating order and whole metres
 
 _NOWHERE_M: Final = 1 << 40
 _NOBODYS: Final = -1  # no stream that was asked for
@@ -216,7 +216,7 @@ async def _by_neighbours(tables: Tables, streams: Sequence[Stream], viewer: str)
         found: dict[int, list[Near]] = {n: [] for n in range(len(streams))}
         for n, cell in await tables.fetch(_NEIGHBOURS, **asked, most=most):
             found[n].append(Near(metres(viewer, cell), n, cell))
-        full = [max(near.metres for near in of_one) - _SLACK_M for of_one in found.values() if len(of_one) == most]
+        full = [max(near.metres for near in of_one) - SLACK_M for of_one in found.values() if len(of_one) == most]
         sure = min(full, default=None)
         near = [one for one in _each_once(found.values()) if one.metres > told and (sure is None or one.metres < sure)]
         yield sorted(near, key=attrgetter("metres"))

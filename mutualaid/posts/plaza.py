@@ -5,19 +5,18 @@ index in the order that is asked for, so a question reads the first few of each 
 ever scanned or sorted as a whole. Every order is a keyset order, its ties broken by the newest, then the lower id.
 """
 
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import islice, product
-from operator import attrgetter
+from itertools import product
 from typing import Final
 
 from sqlalchemy import ColumnElement, Select, String, bindparam, select
 
 from mutualaid.kit.prepared import Prepared
 from mutualaid.kit.reads import Tables
-from mutualaid.posts import nearby, searching, streams
+from mutualaid.posts import nearby, neighbours, searching, streams
 from mutualaid.posts.plaza_records import ANYTHING, PlazaEntry
 from mutualaid.posts.rules import Kind
 from mutualaid.posts.searching import Order, Place
@@ -154,6 +153,8 @@ async def nearest(
         found = await _of_rings(tables, filters, rings, part, most=_CELLS_TRIED)
         if found is not None:
             return found
+    elif after is None and tables.dialect == "postgresql":
+        return await neighbours.nearest(tables, chosen, viewer=viewer, within_m=within_m, limit=limit)
     rings = nearby.rings(tables, chosen, viewer, filters.region, from_m=from_m, within_m=within_m)
     return await _of_rings(tables, filters, rings, part, most=None) or []
 
@@ -216,16 +217,4 @@ async def _of_cells(
     placed = [chosen[one.stream].at(cell=one.cell, region=filters.region) for one in near]
     bound = (0, *after[1:]) if after else None
     entries = await streams.each_first(tables, placed, Part("newest", bound, limit))
-    ordered = sorted(entries, key=attrgetter("post_id"))
-    ordered.sort(key=attrgetter("created"), reverse=True)
-    ordered.sort(key=lambda one: metres[one.cell])
-    return [(metres[one.cell], one) for one in islice(_once(ordered), limit)]
-
-
-def _once(entries: Sequence[Found]) -> Iterator[Found]:
-    """Each post once, however many of its items were asked for."""
-    seen: set[str] = set()
-    for one in entries:
-        if one.post_id not in seen:
-            seen.add(one.post_id)
-            yield one
+    return streams.nearest_first([(metres[one.cell], one) for one in entries], limit)

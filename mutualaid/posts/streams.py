@@ -6,11 +6,12 @@ asked for one after the other. The texts are made once for each shape of questio
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from operator import attrgetter
+from itertools import islice
+from operator import attrgetter, itemgetter
 from typing import Any, Final, Literal, NamedTuple
 
 from sqlalchemy import BindParameter, Integer, String, bindparam, text
@@ -87,6 +88,15 @@ class Part:
 def found(post_id: str, cell: str, rank: int, created_at: datetime) -> Found:
     """An entry as the databases tell it."""
     return Found(post_id, cell, rank, micros(created_at))
+
+
+def nearest_first(entries: Iterable[tuple[int, Found]], limit: int) -> list[tuple[int, Found]]:
+    """The first of these (metres away, entry): the nearest, then the newest, then the lowest id; each post once, however
+    many of its items were asked for."""
+    ordered = sorted(entries, key=lambda one: one[1].post_id)
+    ordered.sort(key=lambda one: one[1].created, reverse=True)
+    ordered.sort(key=itemgetter(0))
+    return list(islice({one[1].post_id: one for one in ordered}.values(), limit))
 
 
 async def first(tables: Tables, streams: Sequence[Stream], part: Part) -> list[Found]:

@@ -17,7 +17,9 @@ from mutualaid.catalogue import snapshot
 from mutualaid.catalogue.snapshot import Catalogue
 from mutualaid.kit import clock as kit_clock
 from mutualaid.kit.database import Database
-from mutualaid.posts import plaza, reading, searching
+from mutualaid.kit.prepared import Prepared
+from mutualaid.kit.reads import Tables
+from mutualaid.posts import neighbours, plaza, reading, searching
 from mutualaid.posts.index.follower import Follower
 from mutualaid.posts.orders import FromMemory, FromTables, Orders
 from mutualaid.posts.plaza import Filters
@@ -222,6 +224,29 @@ async def test_a_cursor_survives_the_readers_jitter_but_no_other_question(house:
         refused = await reader.get("/posts", params={**other, "cursor": first["next_cursor"]})
         assert refused.status_code == 422, other
         assert [(e["field"], e["code"]) for e in refused.json()["errors"]] == [("cursor", "cursor_invalid")]
+
+
+@pytest.mark.parametrize("dialect", ["postgresql"])
+async def test_neighbours_are_asked_for_again_until_the_nearest_are_sure(services: Services, clock: Clock) -> None:
+    random = Random(11)
+    lots = city.generate(random, posts=300)
+    await settle(services.database, lots)
+    asked = 0
+    fetch = Tables.fetch
+
+    async def counted(tables: Tables, prepared: Prepared, **values: Any) -> Sequence[Any]:
+        nonlocal asked
+        asked += prepared is neighbours.NEAREST
+        return await fetch(tables, prepared, **values)
+
+    with mock.patch.object(neighbours, "_LEAST_ASKED", 1), mock.patch.object(Tables, "fetch", counted):
+        async with reader_of(services) as reader:
+            for limit in (1, 2, 3, 20) * 10:
+                question = replace(city.ask(random), sort="distance", near=city.somewhere(random), region=None, q=None)
+                cards, _ = await reader.page(question, limit=limit)
+                assert cards == city.brute_force(lots, question, clock.now)[:limit], question
+
+    assert asked > 40, "for some of the forty pages one question was not enough"
 
 
 async def test_a_radius_may_hold_more_cells_than_are_read_one_by_one(services: Services) -> None:

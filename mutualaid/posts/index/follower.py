@@ -9,7 +9,7 @@ import asyncio
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 LEAST: Final = 2_000  # entries; fewer are read from the tables as quickly, and cost no memory
 NEVER: Final = 1 << 40
 POLL_S: Final = 0.4  # without a bell
+_CROWD_S: Final = 0.05  # from a bell to the look: where many publish, one look is for all of them
 _PATIENCE_S: Final = 0.25  # then the tables answer
 _AWAY_S: Final = KEPT.total_seconds() / 2  # after so long without it, the feed may have been swept
 _AGAIN_S: Final = 600.0  # after memory was short
@@ -144,13 +145,11 @@ class Follower:
                 await self._lost(problem)
             metrics.PLAZA_INDEX_POSTS.set(len(standing) if standing else 0)
             metrics.PLAZA_INDEX_STALENESS.set(self.staleness_s)
-            try:
+            with suppress(TimeoutError):
                 async with asyncio.timeout(POLL_S):
                     await self._woken.wait()
-            except TimeoutError:
-                continue
-            finally:
-                self._woken.clear()
+                    await asyncio.sleep(_CROWD_S)
+            self._woken.clear()
 
     async def close(self) -> None:
         await tasks.end(self._turn_of, self._making)
