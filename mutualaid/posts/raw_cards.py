@@ -7,7 +7,10 @@ import json
 from datetime import date, datetime
 from typing import Any, Final
 
+from sqlalchemy import String, TextClause, bindparam, text
+
 from mutualaid.kit.instants import given
+from mutualaid.kit.prepared import Prepared
 from mutualaid.posts.cards import Card, LineCard
 from mutualaid.posts.rules import Window
 
@@ -27,8 +30,20 @@ def _said(listed: str, array: str, together: str) -> str:
         FROM {listed} JOIN members m ON m.id = p.author_id JOIN regions r ON r.code = p.region"""  # noqa: S608 — words of ours
 
 
-SQLITE: Final = _said("json_each(?) j JOIN posts p ON p.id = j.value", "json_array", "json_group_array")
-POSTGRESQL: Final = _said("unnest($1::text[]) j JOIN posts p ON p.id = j", "json_build_array", "json_agg")
+_SAID: Final = {
+    "sqlite": _said("json_each(:ids) j JOIN posts p ON p.id = j.value", "json_array", "json_group_array"),
+    "postgresql": _said(
+        "json_array_elements_text(CAST(:ids AS json)) j JOIN posts p ON p.id = j", "json_build_array", "json_agg"
+    ),
+}
+
+
+def _cards(dialect: str, _prefix: str) -> TextClause:
+    return text(_SAID[dialect]).bindparams(bindparam("ids", type_=String()))
+
+
+CARDS: Final = Prepared(_cards)
+"""The rows of posts by their ids, `ids` a JSON list of them; for `card`."""
 
 
 def card(row: Any) -> Card:

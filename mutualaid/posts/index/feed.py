@@ -132,7 +132,8 @@ class SqliteFeed:
         return {row.id: row for row in _placed(map(_row, found))}
 
     async def cards(self, post_ids: Collection[str]) -> list[Card]:
-        found = self._connection.execute(raw_cards.SQLITE, (json.dumps(list(post_ids)),))
+        asked = raw_cards.CARDS.text("sqlite")
+        found = self._connection.execute(asked.sql, asked.values({"ids": json.dumps(list(post_ids))}))
         return readable(found, raw_cards.card)
 
     async def every(self) -> AsyncIterator[list[Row]]:
@@ -224,10 +225,8 @@ class PostgresFeed:
         return {row.id: row for row in _placed(map(_row, found))}
 
     async def cards(self, post_ids: Collection[str]) -> list[Card]:
-        async with self._database.connected() as connection:
-            asked = (await connection.get_raw_connection()).driver_connection
-            assert asked is not None
-            return readable(await asked.fetch(raw_cards.POSTGRESQL, list(post_ids)), raw_cards.card)
+        found = await self._database.glance(raw_cards.CARDS, ids=json.dumps(list(post_ids)))
+        return readable(found, raw_cards.card)
 
     async def every(self) -> AsyncIterator[list[Row]]:
         after = ""
