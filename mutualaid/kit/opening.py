@@ -11,6 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from mutualaid.kit import direct
 
+# the most that SQLite allows; a page is then read where it lies, not by a call to the system and a copy
+MAPPED = f"mmap_size={(1 << 31) - (1 << 16)}"
+
 # secure_delete: what is deleted or overwritten is zeroed in its page, also where SQLite was built without that
 # wal_autocheckpoint: 16 MB, a log whose pages SQLite still finds by one look; what was erased leaves it by `cut_log`
 PRAGMAS = (
@@ -20,6 +23,7 @@ PRAGMAS = (
     "foreign_keys=ON",
     "secure_delete=ON",
     "wal_autocheckpoint=4000",
+    MAPPED,
 )
 
 

@@ -15,7 +15,7 @@ from typing import Any, Final, Protocol
 
 from sqlalchemy.engine import make_url
 
-from mutualaid.kit import cells
+from mutualaid.kit import cells, opening
 from mutualaid.kit.database import Database
 from mutualaid.posts import raw_cards
 from mutualaid.posts.cards import Card, readable
@@ -105,6 +105,7 @@ class SqliteFeed:
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
         connection.execute("PRAGMA query_only = ON")
+        connection.execute(f"PRAGMA {opening.MAPPED}")
         return connection
 
     def _one(self, sql: str, *values: Any) -> Any:
