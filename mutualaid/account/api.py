@@ -34,8 +34,11 @@ async def withdraw_consent(request: Request) -> Response:
 
 
 async def change_phone(request: Request) -> Response:
-    """Take a new phone, proved by a code sent to it or by WeChat."""
+    """Take a new phone, proved by a code sent to it or by WeChat. 403 `step_up_needed` for another one than is held, in a
+    session that has not proved to be the member's lately: by its codes whoever took the session would prove anything."""
     services, caller, now = of(request), request.user, clock.now()
+    if caller.has_phone and not caller.stepped_up:
+        raise StepUpNeeded
     draft = await read(request, NewPhone, check=one_proof)
     await pacing.for_sign_in(services, peer=peer_of(request))
     proof = None
@@ -92,7 +95,10 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         {200: MeView},
         "Take a new phone",
         body=NewPhone,
-        problems=(CodeWrong, ChallengeEnded, PhoneTaken, LimiterUnavailable, ProviderUnavailable, *WECHAT_PROBLEMS),
+        problems=(
+            *(StepUpNeeded, CodeWrong, ChallengeEnded, PhoneTaken, LimiterUnavailable, ProviderUnavailable),
+            *WECHAT_PROBLEMS,
+        ),
         tag="me",
         limit="write",
     ),

@@ -63,6 +63,21 @@ async def test_withdrawing_precise_location_destroys_points_and_leaves_the_cell(
     assert (await needer.get(f"/posts/{post['id']}")).json()["place"]["cell"] == post["place"]["cell"]
 
 
+async def test_an_address_leaves_no_point_where_that_was_not_consented_to(house: House) -> None:
+    needer = await house.newcomer()
+    await needer.consent("health_need", "phone_masking", "publish_nearby", "real_name_check")
+    await needer.verify()
+    address = {"region": "450103", "address": "民族大道1号"}
+    posts = [
+        await needer.publish({name: value for name, value in a_need(item).items() if name != "place"} | address)
+        for item in ("rice", "mask-n95")
+    ]
+
+    async with house.services.database.reading() as session:
+        assert (await session.scalars(select(Anchor).where(Anchor.member_id == needer.id))).all() == []
+    assert posts[0]["place"]["cell"] == posts[1]["place"]["cell"]
+
+
 async def test_withdrawing_phone_masking_ends_the_number_and_leaves_words(house: House) -> None:
     needer, giver = await house.member(), await house.member("李大力")
     found = await agreed(house, needer, giver)
@@ -195,6 +210,20 @@ async def test_leaving_needs_a_fresh_sign_in_or_a_step_up(house: House) -> None:
     challenge, code = await needer.code()
     await needer.post("/sessions/current/step-up", {"challenge": challenge, "code": code})
     assert (await needer.ask("DELETE", "/me")).status_code == 204
+
+
+async def test_another_phone_is_taken_only_from_who_has_just_proved_to_hold_the_first(house: House) -> None:
+    """Else whoever took a session would prove to be its member by a phone of their own."""
+    needer, thief = await house.member(), house.stranger()
+    house.clock.advance(minutes=11)
+
+    refused = await needer.ask("PUT", "/me/phone", {"wechat_phone_code": f"phone:{thief.phone}"})
+
+    assert (refused.status_code, refused.json()["code"]) == (403, "step_up_needed")
+    challenge, code = await needer.code()
+    await needer.post("/sessions/current/step-up", {"challenge": challenge, "code": code})
+    changed = await needer.ask("PUT", "/me/phone", {"wechat_phone_code": f"phone:{thief.phone}"})
+    assert changed.json()["phone_masked"] == f"{thief.phone[3:6]}****{thief.phone[-4:]}"
 
 
 async def test_the_job_finishes_an_erasure_whose_process_died(house: House) -> None:
