@@ -158,6 +158,9 @@ def test_the_header_of_huaweis_page_is_read_without_spaces_too() -> None:
         'UsernameToken Username="a", PasswordDigest="b", Nonce="c d", Created="2018-02-12T15:30:20Z"',
         'UsernameToken Username="a", PasswordDigest="b", Nonce="c", Created="yesterday"',
         'UsernameToken Username="a", PasswordDigest="b", Nonce="c"',
+        'UsernameToken Username="a", PasswordDigest="b", Nonce="c", Created="9999-12-31T23:59:59Z"',
+        'UsernameToken Username="a", PasswordDigest="b", Nonce="c", Created="0001-01-01T00:00:00Z"',
+        f'UsernameToken {"a" * 2_000}, Username="a", PasswordDigest="b", Nonce="c", Created="2018-02-12T15:30:20Z"',
     ],
 )
 def test_what_is_no_such_header_proves_nothing(header: str) -> None:

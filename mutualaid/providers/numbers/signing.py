@@ -13,7 +13,10 @@ from urllib.parse import quote
 _TC3: Final = "TC3-HMAC-SHA256"
 _ACS3: Final = "ACS3-HMAC-SHA256"
 _AKSK: Final = re.compile(r"UsernameToken\s+(.*)", re.DOTALL)
-_PART: Final = re.compile(r'(\w+)\s*=\s*"([^"]*)"')
+# begins where a word does: else a long one would be read from each of its letters
+_PART: Final = re.compile(r'\b(\w{1,32})\s*=\s*"([^"]*)"')
+_LONGEST: Final = 1_024  # octets of a header that anybody may send
+_LAST_YEAR: Final = 2999  # a moment that lies later, give or take some minutes, may be none
 _NONCE: Final = re.compile(r"[0-9A-Za-z]{1,128}")
 
 
@@ -110,14 +113,14 @@ class Aksk:
     @classmethod
     def read(cls, header: str) -> "Aksk | None":
         """None for what is no such header."""
-        token = _AKSK.fullmatch(header.strip())
+        token = _AKSK.fullmatch(header.strip()) if len(header) <= _LONGEST else None
         parts = dict(_PART.findall(token[1])) if token else {}
         try:
             created = datetime.strptime(parts["Created"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
             found = cls(parts["Username"], parts["PasswordDigest"], parts["Nonce"], created)
         except (KeyError, ValueError):
             return None
-        return found if _NONCE.fullmatch(found.nonce) else None
+        return found if _NONCE.fullmatch(found.nonce) and 1970 <= created.year <= _LAST_YEAR else None
 
     def proves(self, secret: str) -> bool:
         """Whether it was made with this secret."""
