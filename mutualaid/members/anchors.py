@@ -50,17 +50,22 @@ class Decided:
     puts: tuple[Put, ...] = ()
 
 
-async def decide(plain: Plain, member: Footing, point: Point, *, key: DataKey, crowd_k: int, now: datetime) -> Decided:
+async def decide(
+    plain: Plain, member: Footing, point: Point, *, key: DataKey, crowd_k: int, now: datetime, keeps: bool = True
+) -> Decided:
     """Which cell to show for this point (WGS-84 lat, lng). The member is locked: two posts at once by one member must not
     make two anchors.
 
-    `key`: the member's data key. `crowd_k`: the fewest members that a cell may stand for.
+    `key`: the member's data key. `crowd_k`: the fewest members that a cell may stand for. `keeps`: whether the point may be
+    kept; where the member has not consented to that, an address gives its cell and is forgotten.
     """
     here = geo.turned(point)
     known = [(geo.apart_m(here, geo.turned(_point(home, key))), home.made, home.cell) for home in member.homes]
     if near := [each for each in known if each[0] <= rules.SAME_HOME_M]:
         return Decided(min(near)[2])
     cell, marks = await _crowded(plain, member.member_id, cells.cell_of(*point), crowd_k=crowd_k)
+    if not keeps:
+        return Decided(cell, tuple(marks))
     anchor_id = new_id()
     sealed = sealing.seal(key, json.dumps(point), table=Anchor.__tablename__, column="point", row=anchor_id)
     anchor = {"id": anchor_id, "member_id": member.member_id, "point": sealed, "cell": cell, "made_at": now}

@@ -71,13 +71,13 @@ async def withdraw(session: AsyncSession, member_id: str, purpose: Purpose, *, n
     """Withdraw, and end what this room holds for the purpose. False if there was nothing to withdraw."""
     await store.get_locked(session, member_id)
     held = await _live(session, member_id, purpose)
+    if purpose == "precise_location":  # whatever is there, however it came there
+        await anchors.destroy_anchors(session, member_id)
     if held is None:
         return False
     held.withdrawn_at = now
     _note(session, "consent.withdrawn", held, now)
-    if purpose == "precise_location":
-        await anchors.destroy_anchors(session, member_id)
-    elif purpose == "real_name_check":
+    if purpose == "real_name_check":
         await verifying.end_real_name(session, member_id, actor=member_id, now=now)
     return True
 

@@ -82,6 +82,7 @@ async def amend(
     if change.urgency == "urgent" and post.urgency != "urgent":
         plain = await plain_of(session)
         review = await under_review(plain, by.id, urgent=True, doubtful=False, now=now) or review
+        post.urgent_at = now
     for name in ("urgency", "reach_km", "contact", "until"):
         if (value := getattr(change, name)) is not None:
             setattr(post, name, value)
@@ -110,6 +111,9 @@ def _line_errors(post: Post, changes: Sequence[LineAmendment], catalogue: Catalo
     """Lines of other posts, and amounts that bring the post over an item's cap, its other lines counted."""
     amounts = {line.id: line.quantity for line in post.lines} | {change.id: change.quantity for change in changes}
     for n, change in enumerate(changes):
+        if any(change.id == earlier.id for earlier in changes[:n]):
+            yield FieldError(f"lines.{n}.id", "line_repeated", N_("Please name each line once."))
+            continue
         if (line := post.line(change.id)) is None:
             yield FieldError(f"lines.{n}.id", "line_unknown", N_("This line is not part of the post."))
             continue

@@ -105,7 +105,8 @@ async def show(
     member's data key."""
     if placed.exact:
         crowd_k = services.settings.crowd_k
-        decided = await anchors.decide(plain, member, placed.point, key=key, crowd_k=crowd_k, now=now)
+        keeps = "precise_location" in member.consents
+        decided = await anchors.decide(plain, member, placed.point, key=key, crowd_k=crowd_k, now=now, keeps=keeps)
     else:
         decided = Decided(cells.cell_of(*placed.point))
     region = await at_hand.near_centre(services.database, plain, decided.cell, within_m=_CELL_MAY_OVERLAP_M)

@@ -132,6 +132,7 @@ def _post(draft: PostDraft, author_id: str, where: Shown, note: str, why: Hidden
         "spot": where.cell,
         "region": where.region,
         "urgency": draft.urgency,
+        "urgent_at": now if draft.urgency == "urgent" else None,
         "reach_km": draft.reach_km,
         "handover": list(dict.fromkeys(draft.handover)),
         "contact": draft.contact or rules.default_contact(draft.kind),

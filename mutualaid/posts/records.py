@@ -48,6 +48,8 @@ class Post(Base):
     spot: Mapped[str] = mapped_column(Spot, info=CLEAR, default=lambda made: made.get_current_parameters()["cell"])
     region: Mapped[str] = mapped_column(String(6), info=CLEAR)
     urgency: Mapped[Urgency] = mapped_column(String(6))
+    urgent_at: Mapped[datetime | None] = mapped_column(Instant)
+    """When it was called urgent last, whatever it is called now."""
     reach_km: Mapped[int]
     handover: Mapped[list[Handover]] = mapped_column(JSON)
     contact: Mapped[Contact] = mapped_column(String(7))

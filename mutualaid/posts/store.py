@@ -60,7 +60,7 @@ async def unfinished_of(session: AsyncSession, author_id: str, *states: str) -> 
 
 
 async def urgent_since(plain: Plain, author_id: str, now: datetime) -> int:
-    """How many urgent posts this member made within the last seven days."""
+    """How many posts this member called urgent within the last seven days, new ones and others."""
     (found,) = await plain.fetch(_URGENT, author=author_id, since=now - URGENT_PAUSE)
     return int(found[0])
 
@@ -68,7 +68,7 @@ async def urgent_since(plain: Plain, author_id: str, now: datetime) -> int:
 def _urgent(_dialect: str, prefix: str) -> Any:
     author: Any = bindparam(f"{prefix}author", required=True)
     since: Any = bindparam(f"{prefix}since", required=True)
-    recent = (Post.author_id == author, Post.urgency == "urgent", Post.created_at > since)
+    recent = (Post.author_id == author, Post.urgent_at > since)
     return select(func.count()).select_from(Post).where(*recent)
 
 

@@ -231,6 +231,19 @@ async def test_resolving_and_withdrawing_at_once_is_one_end(street: Street) -> N
 # ---- the store's own words -------------------------------------------------------------------------------------
 
 
+async def test_older_posts_that_become_urgent_count_too_and_also_when_they_are_not_any_more(street: Street) -> None:
+    author = await street.member()
+    first, second = [await street.publish(author, a_need()) for _ in range(2)]
+    async with street.services.database.transaction() as session:
+        for post in (first, second):
+            (await session.get_one(Post, post.id)).created_at = START - timedelta(days=8)
+
+    deeds = [(first, "urgent"), (first, "normal"), (second, "urgent")]
+    changed = [await street.do(await street.amending(post, author, urgency=urgency)) for post, urgency in deeds]
+
+    assert [(post.state, post.hidden_by) for post in changed[1:]] == [("open", None), ("hidden", "urgent_review")]
+
+
 async def test_urgent_posts_count_for_seven_days_to_the_microsecond(street: Street) -> None:
     author = await street.member()
     await street.publish(author, a_need(urgency="urgent"))

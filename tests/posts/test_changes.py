@@ -75,6 +75,10 @@ async def test_a_bad_change_names_every_field_and_changes_nothing(house: House) 
             {"lines": [{"id": line, "quantity": 25}, {"id": foreign["lines"][0]["id"], "quantity": 1}]},
             {("lines.0.quantity", "over_cap"), ("lines.1.id", "line_unknown")},
         ),
+        (
+            {"lines": [{"id": line, "quantity": 1}, {"id": line, "quantity": 2}]},
+            {("lines.1.id", "line_repeated")},
+        ),
         ({"note": "a\u202eb", "handover": []}, {("note", "bidi_control"), ("handover", "too_few_entries")}),
     ]  # fmt: skip
 

@@ -438,6 +438,7 @@ def upgrade() -> None:
         sa.Column("spot", Spot(), nullable=False),
         sa.Column("region", sa.String(length=6), nullable=False),
         sa.Column("urgency", sa.String(length=6), nullable=False),
+        sa.Column("urgent_at", Instant(), nullable=True),
         sa.Column("reach_km", sa.Integer(), nullable=False),
         sa.Column("handover", sa.JSON(), nullable=False),
         sa.Column("contact", sa.String(length=7), nullable=False),
