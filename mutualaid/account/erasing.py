@@ -24,7 +24,7 @@ from mutualaid.services import Services
 
 async def erase(session: AsyncSession, member_id: str, *, now: datetime) -> None:
     """End the member's matches, leases, posts and sessions, delete what is readable, plan the key's destruction."""
-    member = await members.get_locked(session, member_id)
+    member = await members.get_locked(session, member_id, whole=True)
     await matching.withdraw_for_member(session, member_id, because="erased", actor=member_id, now=now)
     await contacts.release_for_member(session, member_id, because="erased", actor=member_id, now=now)
     for post in await posts_store.unfinished_of(session, member_id):

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, exists, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from mutualaid.contacts import asking, ending, news, people, rules, seating, store
@@ -122,7 +122,8 @@ async def _make(
 
 
 async def upgrade(services: Services, lease_id: str, *, now: datetime) -> None:
-    """Words that stand in for a call: try for a number again, and plan the next try where there is none."""
+    """Words that stand in for a call: try for a number again, and plan the next try where there is none. Nothing more is
+    tried where the author of either post has chosen words."""
     async with services.database.reading() as session:
         lease = await store.get(session, lease_id)
         if lease is None or not _waiting(lease, now):
@@ -138,9 +139,18 @@ async def upgrade(services: Services, lease_id: str, *, now: datetime) -> None:
         held = await store.get(session, lease_id)
         if held is None or not _waiting(held, now):
             return
+        if await _words_chosen(session, held):
+            await store.move(session, held, wants_call=False)  # until somebody asks for a call again
+            return
         seated = await _seat_again(services, session, held, persons, locked, now=now)
         name, at = ("contacts.grant", now) if seated else ("contacts.upgrade", now + rules.UPGRADE_EVERY)
         await outbox.enqueue(session, name, {"lease": lease_id}, at=at)
+
+
+async def _words_chosen(session: AsyncSession, lease: Lease) -> bool:
+    """Whether the author of a post they are in touch about wants words, by now."""
+    about = (lease.post_id, lease.other_post_id)
+    return bool(await session.scalar(select(exists().where(Post.id.in_(about), Post.contact == "words"))))
 
 
 def _waiting(lease: Lease, now: datetime) -> bool:

@@ -29,5 +29,7 @@ def _peer(host: str) -> Peer:
         address = ipaddress.ip_address(host)
     except ValueError:
         return Peer(host, host)
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:  # who listens on both hears of IPv4 so
+        address = address.ipv4_mapped
     width = 24 if address.version == 4 else 48
     return Peer(str(address), str(ipaddress.ip_network((address, width), strict=False)))

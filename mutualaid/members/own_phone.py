@@ -59,7 +59,7 @@ async def change(session: AsyncSession, member_id: str, phone: Phone, *, key: Da
     That somebody proved to hold the phone is the caller's to see to. `key` is the member's data key.
     """
     await store.take_turn(session, store.PHONE, phone.e164)
-    member = await store.get_locked(session, member_id)
+    member = await store.get_locked(session, member_id, whole=True)
     holder = await store.find(session, store.PHONE, phone.e164)
     if holder is not None and holder.id != member_id:
         raise PhoneTaken

@@ -55,13 +55,14 @@ async def get(session: AsyncSession, member_id: str) -> Member:
     return found
 
 
-async def get_locked(session: AsyncSession, member_id: str) -> Member:
+async def get_locked(session: AsyncSession, member_id: str, *, whole: bool = False) -> Member:
     """The same, and nobody else changes this member, or what hangs on them, until this transaction ends.
 
-    Rows that merely refer to the member (`FOR KEY SHARE`) do not wait for it.
+    Rows that merely refer to the member (`FOR KEY SHARE`) do not wait for it, unless `whole`: for who will change a unique
+    look-up, which PostgreSQL locks so in the end, when the other rows are locked already.
     """
     present = select(Member).where(Member.id == member_id, Member.status.in_(PRESENT))
-    statement = present.with_for_update(key_share=True)
+    statement = present.with_for_update(key_share=not whole)
     found = await session.scalar(statement.execution_options(populate_existing=True))
     if found is None:
         raise NotFound

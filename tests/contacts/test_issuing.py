@@ -8,6 +8,8 @@ from mutualaid.kit import clock as kit_clock
 from mutualaid.matching.records import Match
 from mutualaid.members import consents
 from mutualaid.members.records import Principal
+from mutualaid.posts import actions as posts
+from mutualaid.posts.records import Post
 from mutualaid.posts.rules import Contact
 from mutualaid.providers.numbers.fake import FakeNumbers
 from mutualaid.providers.numbers.words import WordsOnly
@@ -58,6 +60,23 @@ async def test_where_no_number_is_free_they_write_at_once_and_call_when_one_is(t
     await town.work()
     better = await _of(town, match)
     assert (better.id, better.channel, better.x) == (lease.id, "call", town.numbers.pool[1])
+    await check(town)
+
+
+async def test_who_chooses_words_while_they_wait_for_a_number_is_given_none(town: Town, clock: Clock) -> None:
+    _pool(town, 1)
+    needer, _, need, offer, match = await _agreed(town)
+    await town.call(await town.member(), need)  # the needer sits on the only number
+    await town.work()
+
+    async with town.services.database.transaction() as session:
+        await posts.set_contact(session, await session.get_one(Post, offer), "words", actor=needer.id, now=clock.now)
+    _pool(town, 2)
+    clock.advance(minutes=11)
+    await town.work()
+
+    lease = await _of(town, match)
+    assert (lease.state, lease.channel, lease.wants_call, lease.x) == ("granted", "words", False, None)
     await check(town)
 
 

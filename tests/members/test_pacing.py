@@ -5,10 +5,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from starlette.requests import Request
 
 from mutualaid.kit.errors import TooMany
 from mutualaid.kit.limits import LimiterUnavailable
-from mutualaid.kit.peers import Peer
+from mutualaid.kit.peers import Peer, peer_of
 from mutualaid.kit.phones import Phone
 from mutualaid.kit.settings import Settings
 from mutualaid.members import pacing
@@ -96,3 +97,18 @@ async def test_without_the_cache_codes_sign_ins_and_identity_checks_are_refused(
             await pacing.for_sign_in(services, peer=HERE)
         with pytest.raises(LimiterUnavailable):
             await pacing.for_identity_check(services, "a member", peer=HERE)
+
+
+@pytest.mark.parametrize(
+    ("host", "address", "prefix"),
+    [
+        ("203.0.113.9", "203.0.113.9", "203.0.113.0/24"),
+        ("::ffff:203.0.113.9", "203.0.113.9", "203.0.113.0/24"),
+        ("2001:db8:1:2::3", "2001:db8:1:2::3", "2001:db8:1::/48"),
+        ("a socket", "a socket", "a socket"),
+    ],
+)
+def test_an_ipv4_address_is_one_however_the_server_listens(host: str, address: str, prefix: str) -> None:
+    request = Request({"type": "http", "client": (host, 1), "headers": []})
+
+    assert (peer_of(request).address, peer_of(request).prefix) == (address, prefix)
