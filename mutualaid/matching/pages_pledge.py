@@ -154,6 +154,6 @@ def _field(n: int) -> str:
 
 
 PAGES = (
-    row("GET", "/posts/{id}/pledge", show, REAL_NAME, "What goes with this post"),
+    row("GET", "/posts/{id}/pledge", show, REAL_NAME, "What goes with this post", limit="read"),
     row("POST", "/posts/{id}/pledge", pledge, REAL_NAME, "Pledge", limit="write"),
 )

@@ -25,7 +25,9 @@ from mutualaid.services import Services
 
 MOST_LISTENERS: Final = 4_000  # in one process
 _WAITING: Final = 256  # events that a slow listener may owe
-_MISSED: Final = 500  # posts that a resumed listener is told of; beyond, it had better read the list
+_MISSED: Final = (
+    50  # posts that a resumed listener is told of: a page of the list, which costs as much; beyond, it reads the list
+)
 
 log = structlog.get_logger()
 
