@@ -40,11 +40,12 @@ def free_port() -> int:
 
 
 @contextmanager
-def postgres(*, durable: bool = False, kept: Path | None = None) -> Iterator[str]:
+def postgres(*, durable: bool = False, kept: Path | None = None, roomy: bool = False) -> Iterator[str]:
     """The SQLAlchemy url of a fresh PostgreSQL: `postgresql+asyncpg://postgres@127.0.0.1:PORT/postgres`.
 
     durable: with fsync and synchronous commits, for tests about crashes; otherwise without, about twice as quick.
     kept: a folder whose data it goes on with, and leaves there.
+    roomy: set as docs/operations.md advises for a server with some gigabytes of memory.
     """
     if given := os.environ.get("TEST_DATABASE_URL"):
         yield given
@@ -69,6 +70,8 @@ def postgres(*, durable: bool = False, kept: Path | None = None) -> Iterator[str
             "timezone": "UTC",
             "authentication_timeout": "600s",  # who connects in between may stand still while another test runs
         }
+        if roomy:
+            settings |= {"shared_buffers": "2GB", "max_wal_size": "8GB"}
         if not durable:
             settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "autovacuum": "off"}
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]

@@ -74,7 +74,7 @@ def a_folder(kept: Path | None) -> Iterator[Path]:
 @contextmanager
 def a_server(folder: Path, *, kept: bool) -> Iterator[str]:
     """A PostgreSQL that is as durable as one in earnest; where things are kept, with its data in the folder."""
-    with servers.postgres(durable=True, kept=folder / "postgresql" if kept else None) as url:
+    with servers.postgres(durable=True, roomy=True, kept=folder / "postgresql" if kept else None) as url:
         yield url
 
 
