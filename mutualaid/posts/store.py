@@ -4,14 +4,14 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import bindparam, case, func, select, update
+from sqlalchemy import and_, bindparam, case, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from mutualaid.kit.clock import sql_now
 from mutualaid.kit.errors import NotFound
 from mutualaid.kit.plain import Plain
 from mutualaid.kit.prepared import Prepared
-from mutualaid.members.records import Member
+from mutualaid.members.records import Member, Status
 from mutualaid.posts import word_store
 from mutualaid.posts.records import Post, Report
 from mutualaid.posts.rules import URGENT_PAUSE
@@ -76,10 +76,13 @@ _URGENT: Final = Prepared(_urgent)
 
 
 async def reporters(session: AsyncSession, post_id: str) -> int:
-    """How many verified people have reported this post since the last ruling: two accounts of one person are one."""
-    counted = (Report.post_id == post_id, Report.counts, Report.ruled_at.is_(None))
+    """How many verified people who are here have reported this post since the last ruling: the accounts of one person are
+    one, and whoever left, or is verified no longer, counts no longer."""
+    here = Member.status == Status.ACTIVE.value
+    counted = (Report.post_id == post_id, Report.counts, Report.ruled_at.is_(None), here)
     people = func.count(Member.identity_lookup.distinct())
-    unnumbered = func.count(case((Member.identity_lookup.is_(None), 1)))  # vouched for: no ID number was read
+    by_paper = and_(Member.identity_lookup.is_(None), Member.real_name == "vouched")  # no ID number was read
+    unnumbered = func.count(case((by_paper, 1)))
     query = select(people + unnumbered).select_from(Report).join(Member, Member.id == Report.reporter_id)
     return await session.scalar(query.where(*counted)) or 0
 

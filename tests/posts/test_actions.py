@@ -39,14 +39,14 @@ class Street:
         member_id = new_id()
         await self.services.keys.create(member_id)
         async with self.services.database.transaction() as session:
-            session.add(Member(id=member_id, language="en", display_name="邻居", real_name="checked", created_at=START))
+            session.add(Member(id=member_id, language="en", display_name="邻居", real_name="vouched", created_at=START))
             await session.flush()
             session.add_all(all_given(member_id, START))
         return Principal(
             id=member_id,
             session_id="",
             role="member",
-            real_name="checked",
+            real_name="vouched",
             age_band="adult",
             suspended=False,
             has_phone=True,
