@@ -63,7 +63,7 @@ async def decide(
     known = [(geo.apart_m(here, geo.turned(_point(home, key))), home.made, home.cell) for home in member.homes]
     if near := [each for each in known if each[0] <= rules.SAME_HOME_M]:
         return Decided(min(near)[2])
-    cell, marks = await _crowded(plain, member.member_id, cells.cell_of(*point), crowd_k=crowd_k)
+    cell, marks = await _crowded(plain, member, cells.cell_of(*point), crowd_k=crowd_k)
     if not keeps:
         return Decided(cell, tuple(marks))
     anchor_id = new_id()
@@ -83,36 +83,38 @@ def _point(home: Home, key: DataKey) -> Point:
     return lat, lng
 
 
-async def _crowded(plain: Plain, member_id: str, cell: str, *, crowd_k: int) -> tuple[str, Sequence[Put]]:
-    """The finest cell, by its parents, in which enough distinct members were ever anchored, this one counted; and the
+async def _crowded(plain: Plain, member: Footing, cell: str, *, crowd_k: int) -> tuple[str, Sequence[Put]]:
+    """The finest cell, by its parents, in which enough distinct people were ever anchored, this one counted; and the
     marks to write. Nobody needs to know beyond `crowd_k`.
 
-    The member is marked at every resolution, once, for the crowd of a wider cell is everybody inside it.
+    The person is marked at every resolution, once, for the crowd of a wider cell is everybody inside it. Where their ID
+    number was read it is by that, so that nobody becomes a crowd by several accounts, or by leaving and coming back.
     """
+    named = [*([member.person.hex()] if member.person is not None else []), member.member_id]
     line = [cell, *(cells.parent(cell, resolution) for resolution in range(cells.RESOLUTION - 1, COARSEST - 1, -1))]
-    own = [sealing.lookups(plain.ring, _MARK, f"{member_id}|{wider}") for wider in line]
+    own = [[mark for name in named for mark in sealing.lookups(plain.ring, _MARK, f"{name}|{wider}")] for wider in line]
     asked: dict[str, Any] = {f"cell{n}": wider for n, wider in enumerate(line)}
-    asked |= {f"mark{n}_{version}": mark for n, marks in enumerate(own) for version, mark in enumerate(marks)}
+    asked |= {f"mark{n}_{v}": mark for n, marks in enumerate(own) for v, mark in enumerate(marks)}
     (found,) = await plain.fetch(_crowds(len(line), len(own[0])), **asked, most=crowd_k)
     crowds = [found[2 * n] + 1 for n in range(len(line))]
     shown = next((wider for wider, crowd in zip(line, crowds, strict=True) if crowd >= crowd_k), line[-1])
     missing = [n for n in range(len(line)) if not found[2 * n + 1]]
-    mark = {n: sealing.lookup(plain.ring, _MARK, f"{member_id}|{line[n]}") for n in missing}
+    mark = {n: sealing.lookup(plain.ring, _MARK, f"{named[0]}|{line[n]}") for n in missing}
     rows = [{"cell": line[n], "mark": mark[n]} for n in missing]
     return shown, [rows_of(CrowdMark, rows)] if rows else []
 
 
 @cache
-def _crowds(levels: int, versions: int) -> Prepared:
-    """For each cell of a line: how many others were ever anchored there, counted no further than `most`; how often the
-    member was. `versions`: of the look-up key, under each of which the member's own mark may stand."""
+def _crowds(levels: int, marks: int) -> Prepared:
+    """For each cell of a line: how many others were ever anchored there, counted no further than `most`; how often this
+    person was. `marks`: under how many their own may stand, by each version of the look-up key and each name of theirs."""
 
     def make(_dialect: str, prefix: str) -> Any:
         most = bindparam(f"{prefix}most", type_=Integer(), required=True)
         asked = []
         for n in range(levels):
             there = CrowdMark.cell == bindparam(f"{prefix}cell{n}", type_=String(), required=True)
-            own = [bindparam(f"{prefix}mark{n}_{v}", type_=LargeBinary(), required=True) for v in range(versions)]
+            own = [bindparam(f"{prefix}mark{n}_{v}", type_=LargeBinary(), required=True) for v in range(marks)]
             others = select(CrowdMark.mark).where(there, CrowdMark.mark.not_in(own)).limit(most).subquery()
             asked.append(select(func.count()).select_from(others).scalar_subquery())
             asked.append(select(func.count()).where(there, CrowdMark.mark.in_(own)).scalar_subquery())

@@ -1,7 +1,7 @@
 """What a deed on the hot path must know of its member, read under the member's lock: in one question, without the ORM."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -30,7 +30,9 @@ from mutualaid.members.records import PRESENT, Anchor, Consent, Home, Member, Pr
 
 @dataclass(frozen=True, slots=True)
 class Footing:
-    """A member who is here, locked until the transaction ends: status, shown name, consents that count, homes."""
+    """A member who is here, locked until the transaction ends: status, shown name, consents that count, homes.
+
+    `person`: the HMAC of their ID number, where one was read."""
 
     member_id: str
     status: str
@@ -38,6 +40,7 @@ class Footing:
     real_name: str
     consents: frozenset[str]
     homes: tuple[Home, ...]
+    person: bytes | None = field(default=None, repr=False)
 
     def may(self, purposes: Iterable[Purpose]) -> None:
         """428 `consent_needed`, 403 `suspended`: what the door saw, asked again under the lock. Suspending, erasing and
@@ -50,19 +53,19 @@ class Footing:
 async def of(plain: Plain, member_id: str) -> Footing:
     """The member, locked; 404 for one who is not here."""
     await plain.hold(Member.__tablename__, member_id)
-    member, consents, homes = None, [], []
-    for what, a, b, c, version, point, made in await plain.guarded(_KNOWN, member=member_id):
+    member, person, consents, homes = None, None, [], []
+    for what, a, b, c, version, octets, made in await plain.guarded(_KNOWN, member=member_id):
         if what == "consent":
             consents.append((a, version))
         elif what == "home":
-            homes.append(Home(a, b, point, made))
+            homes.append(Home(a, b, octets, made))
         elif what == "mark":
             plain.seen(member_id, a)
         else:
-            member = a, b, c
+            member, person = (a, b, c), octets
     if member is None:
         raise NotFound
-    return Footing(member_id, *member, current(consents), tuple(homes))
+    return Footing(member_id, *member, current(consents), tuple(homes), person)
 
 
 async def of_caller(plain: Plain, caller: Principal) -> Footing:
@@ -71,7 +74,8 @@ async def of_caller(plain: Plain, caller: Principal) -> Footing:
     if plain.early and (seen := caller.seen) is not None:
         plain.seen(caller.id, seen.mark)
         status = Status.SUSPENDED if caller.suspended else Status.ACTIVE
-        return Footing(caller.id, status.value, seen.display_name, caller.real_name, caller.consents, seen.homes)
+        shown = seen.display_name, caller.real_name
+        return Footing(caller.id, status.value, *shown, caller.consents, seen.homes, seen.person)
     return await of(plain, caller.id)
 
 
@@ -88,7 +92,7 @@ def _known(dialect: str, prefix: str) -> Any:
     marked = func.member_mark(_member(prefix), type_=String())
     version = [select(mark, marked, text, text, number, octets, moment)] if dialect == "postgresql" else []
     return union_all(
-        select(member, *shown, number, octets, moment).where(Member.id == _member(prefix), present),
+        select(member, *shown, number, Member.identity_lookup, moment).where(Member.id == _member(prefix), present),
         select(consent, Consent.purpose, text, text, Consent.version, octets, moment).where(
             Consent.member_id == _member(prefix), Consent.withdrawn_at.is_(None)
         ),

@@ -124,7 +124,7 @@ class Anchor(Base):
 
 
 class CrowdMark(Base):
-    """That somebody was once anchored in a cell: it counts people and names none (an HMAC of member and cell)."""
+    """That somebody was once anchored in a cell: it counts people and names none (an HMAC of person and cell, see `anchors`)."""
 
     __tablename__ = "crowd_marks"
 
@@ -159,6 +159,7 @@ class Seen:
     display_name: str
     homes: tuple[Home, ...]
     mark: str
+    person: bytes | None = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -145,7 +145,11 @@ def _principal_seen(dialect: str, prefix: str) -> Select[Any]:
         .lateral()
     )
     marked = func.member_mark(Member.id, type_=String())
-    return _principal(dialect, prefix).add_columns(Member.display_name, marked, *homes.c).join(homes, true())
+    return (
+        _principal(dialect, prefix)
+        .add_columns(Member.display_name, Member.identity_lookup, marked, *homes.c)
+        .join(homes, true())
+    )
 
 
 _PRINCIPAL: Final = Prepared(_principal, shared=True)
@@ -185,10 +189,9 @@ async def principal_row(database: Database, token_hash: bytes, *, seen: bool = F
     return PrincipalRow._make([*own, _seen(*more) if more else None])
 
 
-def _seen(display_name: str, mark: str, *homes: Sequence[Any] | None) -> Seen:
-    return Seen(
-        display_name, tuple(Home(*home) for home in zip(*(column or () for column in homes), strict=True)), mark
-    )
+def _seen(display_name: str, person: bytes | None, mark: str, *homes: Sequence[Any] | None) -> Seen:
+    found = tuple(Home(*home) for home in zip(*(column or () for column in homes), strict=True))
+    return Seen(display_name, found, mark, person)
 
 
 async def live_sessions(

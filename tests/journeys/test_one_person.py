@@ -50,3 +50,19 @@ async def test_three_people_of_whom_one_is_vouched_for_hide_it(house: House) -> 
         assert (await account.post(f"/posts/{post['id']}/reports", WHY)).status_code == 201
 
     assert (await author.get(f"/posts/{post['id']}")).json()["state"] == "hidden"
+
+
+@pytest.mark.parametrize("then", [None, leave])
+async def test_one_person_is_no_crowd(house: House, then: object) -> None:
+    object.__setattr__(house.services, "settings", house.services.settings.model_copy(update={"crowd_k": 4}))
+    shown = []
+
+    for _ in range(4):
+        account = await an_account(house)
+        shown.append((await account.publish(a_need()))["place"]["cell"])
+        if callable(then):
+            await then(account)
+
+    assert len(set(shown)) == 1
+    others = [(await (await house.member()).publish(a_need()))["place"]["cell"] for _ in range(3)]
+    assert others[:2] == shown[:2] and others[2] != shown[0]
