@@ -25,8 +25,8 @@ from mutualaid.services import Services
 async def erase(session: AsyncSession, member_id: str, *, now: datetime) -> None:
     """End the member's matches, leases, posts and sessions, delete what is readable, plan the key's destruction."""
     member = await members.get_locked(session, member_id, whole=True)
-    await matching.withdraw_for_member(session, member_id, because="erased", actor=member_id, now=now)
-    await contacts.release_for_member(session, member_id, because="erased", actor=member_id, now=now)
+    await matching.withdraw_for_members(session, [member_id], because="erased", actor=member_id, now=now)
+    await contacts.release_for_members(session, [member_id], because="erased", actor=member_id, now=now)
     for post in await posts_store.unfinished_of(session, member_id):
         await posts.withdraw_post(session, post, actor=member_id, now=now)
     await posts_store.forget_words(session, member_id)

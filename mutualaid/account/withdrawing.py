@@ -43,4 +43,4 @@ def _has_medicine(post: Post, catalogue: Catalogue) -> bool:
 async def change_phone(session: AsyncSession, member_id: str, phone: Phone, *, key: DataKey, now: datetime) -> None:
     """Another phone: whoever reached the old one through a number no longer does. The same again ends nothing."""
     if await own_phone.change(session, member_id, phone, key=key, now=now):
-        await contacts.release_for_member(session, member_id, because="phone_changed", actor=member_id, now=now)
+        await contacts.release_for_members(session, [member_id], because="phone_changed", actor=member_id, now=now)

@@ -1,10 +1,10 @@
 """Release: one conditional statement for however many leases, seats into quarantine, both told, the provider later.
 
-Other rooms call `release_for_post`, `release_for_member`, `release_calls_of` in the transaction of their own deed. The
+Other rooms call `release_for_post`, `release_for_members`, `release_calls_of` in the transaction of their own deed. The
 number refuses even before: the decision at each call joins posts, members and blocks.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, and_, or_, select, update
@@ -78,11 +78,13 @@ async def release_for_post(
     return len(await release(session, store.of_post(post_id), because=because, actor=actor, now=now))
 
 
-async def release_for_member(
-    session: AsyncSession, member_id: str, *, because: EndedBecause, actor: str | None, now: datetime
+async def release_for_members(
+    session: AsyncSession, member_ids: Collection[str], *, because: EndedBecause, actor: str | None, now: datetime
 ) -> int:
-    """A member is suspended, erased, or has another phone: all their leases end. How many there were."""
-    return len(await release(session, store.of_member(member_id), because=because, actor=actor, now=now))
+    """Somebody is suspended, with all accounts of theirs, erased, or has another phone: all their leases end. How many there
+    were."""
+    theirs = or_(*(store.of_member(member_id) for member_id in member_ids))
+    return len(await release(session, theirs, because=because, actor=actor, now=now))
 
 
 async def release_between(session: AsyncSession, one: str, other: str, *, actor: str | None, now: datetime) -> int:

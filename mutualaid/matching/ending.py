@@ -1,8 +1,9 @@
 """How a match ends without a handover: declined, blocked, lapsed, withdrawn. What was held is free again at once."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
+from sqlalchemy import or_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from mutualaid.kit import audit, outbox
@@ -66,16 +67,17 @@ async def withdraw_all(session: AsyncSession, post_id: str, *, now: datetime) ->
     return await _withdraw_each(session, pairs, because="post_ended", actor=None, now=now)
 
 
-async def withdraw_for_member(
-    session: AsyncSession, member_id: str, *, because: WithdrawnBecause, actor: str | None, now: datetime
+async def withdraw_for_members(
+    session: AsyncSession, member_ids: Collection[str], *, because: WithdrawnBecause, actor: str | None, now: datetime
 ) -> int:
-    """A member is suspended or erased: all their live matches end. How many there were.
+    """Somebody is suspended, with all accounts of theirs, or erased: all their live matches end. How many there were.
 
-    Locks the member's own unfinished posts too, in one order with the others': call it before the transaction locks any
-    post itself.
+    Locks their own unfinished posts too, in one order with the others': call it before the transaction locks any post
+    itself.
     """
-    also = await store.unfinished_posts(session, member_id)
-    pairs = await store.lock_live(session, store.of_member(member_id), also=also)
+    also = await store.unfinished_posts(session, member_ids)
+    theirs = or_(*(store.of_member(member_id) for member_id in member_ids))
+    pairs = await store.lock_live(session, theirs, also=also)
     return await _withdraw_each(session, pairs, because=because, actor=actor, now=now)
 
 

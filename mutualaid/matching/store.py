@@ -1,6 +1,6 @@
 """Matches by id, by pair, by post, by member. Whoever changes a match holds the locks of both its posts."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -125,9 +125,9 @@ def of_both(a: str, b: str) -> ColumnElement[bool]:
     )
 
 
-async def unfinished_posts(session: AsyncSession, member_id: str) -> Sequence[str]:
-    """The ids of a member's posts that have not ended."""
-    query = select(Post.id).where(Post.author_id == member_id, Post.state.in_(("open", "hidden")))
+async def unfinished_posts(session: AsyncSession, member_ids: Collection[str]) -> Sequence[str]:
+    """The ids of these members' posts that have not ended."""
+    query = select(Post.id).where(Post.author_id.in_(member_ids), Post.state.in_(("open", "hidden")))
     return (await session.scalars(query)).all()
 
 

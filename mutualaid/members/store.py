@@ -1,6 +1,6 @@
 """The room's queries. Every one that says who is here leaves out members who are erased or marked for it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -81,11 +81,23 @@ async def take_turn(session: AsyncSession, kind: str, value: str) -> None:
     The unique index alone would let two in while the look-up key rotates, each under another version. SQLite has one
     writer anyhow.
     """
+    await take_turns(session, sealing.lookups(ring_of(session), kind, value)[-1:])
+
+
+async def take_identity_turn(session: AsyncSession, identity: str) -> None:
+    """Until this transaction ends nobody else is checked with this ID number, and nobody who was is suspended.
+
+    Call it before the transaction locks anybody.
+    """
+    await take_turns(session, sealing.lookups(ring_of(session), IDENTITY, identity))
+
+
+async def take_turns(session: AsyncSession, marks: Iterable[bytes]) -> None:
+    """The turns of these look-ups, in one order. SQLite needs none."""
     if session.get_bind().dialect.name != "postgresql":
         return
-    oldest = sealing.lookups(ring_of(session), kind, value)[-1]
-    turn = int.from_bytes(oldest[-8:], "big", signed=True)
-    await session.execute(text("SELECT pg_advisory_xact_lock(:turn)"), {"turn": turn})
+    for turn in sorted(int.from_bytes(mark[-8:], "big", signed=True) for mark in marks):
+        await session.execute(text("SELECT pg_advisory_xact_lock(:turn)"), {"turn": turn})
 
 
 async def someone_banned_is(session: AsyncSession, identity: str, *, but: str) -> bool:

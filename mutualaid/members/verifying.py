@@ -126,6 +126,7 @@ async def _keep(
 ) -> None:
     key = await services.keys.get(member_id)
     async with services.database.transaction() as session:
+        await store.take_identity_turn(session, identity_number.normalised)
         member = await store.get_locked(session, member_id)
         await require_consents(session, member_id, ["real_name_check"])  # withdrawn while the maker was asked
         if await store.someone_banned_is(session, identity_number.normalised, but=member_id):

@@ -21,6 +21,6 @@ async def forget(session: AsyncSession, member_id: str, *, now: datetime) -> Non
     freed = update(Case).where(*claimed).values(state="open", claimed_by=None, claimed_until=None).returning(Case.id)
     for case_id in await session.scalars(freed.execution_options(synchronize_session=False)):
         audit.note(session, actor=member_id, deed="case.released", subject=case_id, now=now)
-    for found in await store.lock_of_member(session, member_id, {"applicant"}):
+    for found in await store.lock_of_members(session, [member_id], {"applicant"}):
         found.case.state, found.case.closed_at = "closed", now
         audit.note(session, actor=None, deed="case.closed", subject=found.case.id, now=now, facts={"why": "erased"})

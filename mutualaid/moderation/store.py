@@ -82,9 +82,9 @@ async def lock_of_post(session: AsyncSession, post_id: str) -> list[Found]:
     return await _lock(session, or_(Case.post_id == post_id, Case.other_post_id == post_id))
 
 
-async def lock_of_member(session: AsyncSession, member_id: str, parts: Collection[Part]) -> list[Found]:
-    """The standing cases in which this member plays one of these parts, locked."""
-    theirs = select(CaseMember.case_id).where(CaseMember.member_id == member_id, CaseMember.part.in_(parts))
+async def lock_of_members(session: AsyncSession, member_ids: Collection[str], parts: Collection[Part]) -> list[Found]:
+    """The standing cases in which one of these members plays one of these parts, locked."""
+    theirs = select(CaseMember.case_id).where(CaseMember.member_id.in_(member_ids), CaseMember.part.in_(parts))
     return await _lock(session, Case.id.in_(theirs))
 
 

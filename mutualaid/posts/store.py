@@ -1,6 +1,6 @@
 """Posts by id: one's own, locked where they are about to change."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any, Final
 
@@ -54,9 +54,14 @@ async def open_of_others(session: AsyncSession, post_id: str, reader_id: str) ->
 
 async def unfinished_of(session: AsyncSession, author_id: str, *states: str) -> list[Post]:
     """All posts of a member in these states (open and hidden by default), locked in the order of their ids."""
+    return await unfinished_of_all(session, [author_id], *states)
+
+
+async def unfinished_of_all(session: AsyncSession, author_ids: Collection[str], *states: str) -> list[Post]:
+    """The same of several members, in one order."""
     wanted = states or ("open", "hidden")
-    query = select(Post).where(Post.author_id == author_id, Post.state.in_(wanted)).order_by(Post.id).with_for_update()
-    return list(await session.scalars(query))
+    which = (Post.author_id.in_(author_ids), Post.state.in_(wanted))
+    return list(await session.scalars(select(Post).where(*which).order_by(Post.id).with_for_update()))
 
 
 async def urgent_since(plain: Plain, author_id: str, now: datetime) -> int:

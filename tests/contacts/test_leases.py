@@ -217,7 +217,9 @@ async def test_a_suspended_members_contacts_end_and_they_ask_for_none(town: Town
     lease = await town.call(asker, post)
     async with town.services.database.transaction() as session:
         (await session.get_one(Member, owner.id)).status = "suspended"
-        ended = await ending.release_for_member(session, owner.id, because="suspended", actor=None, now=kit_clock.now())
+        ended = await ending.release_for_members(
+            session, [owner.id], because="suspended", actor=None, now=kit_clock.now()
+        )
 
     assert ended == 1 and (await town.lease(lease.id)).because == "suspended"
     with pytest.raises(Suspended):

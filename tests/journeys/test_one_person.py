@@ -3,7 +3,7 @@
 import pytest
 
 from tests.harness import House, Person, a_need
-from tests.moderation.people import a_moderator
+from tests.moderation.people import a_moderator, deeds_of, promoted, told
 
 CARD = 900
 WHY = {"reason": "scam", "note": ""}
@@ -66,3 +66,36 @@ async def test_one_person_is_no_crowd(house: House, then: object) -> None:
     assert len(set(shown)) == 1
     others = [(await (await house.member()).publish(a_need()))["place"]["cell"] for _ in range(3)]
     assert others[:2] == shown[:2] and others[2] != shown[0]
+
+
+async def test_a_suspension_and_its_end_are_for_every_account_of_a_person(house: House) -> None:
+    first, second, neighbour = await an_account(house), await an_account(house), await house.member()
+    moderator = await a_moderator(house)
+    posts = [await account.publish(a_need()) for account in (first, second, neighbour)]
+
+    done = await moderator.post(f"/moderation/members/{first.id}/suspend", WHY)
+
+    assert done.json()["suspended"] is True
+    assert (await second.post("/posts", a_need())).json()["code"] == "suspended"
+    seen = [(await moderator.get(f"/posts/{post['id']}")).status_code for post in posts]
+    assert seen == [404, 404, 200]
+    await house.work()
+    for account in (first, second):
+        assert "suspended" in await told(account) and "member.suspended" in await deeds_of(house, account.id)
+    lifted = await moderator.post(f"/moderation/members/{second.id}/restore", WHY)
+    assert lifted.json()["suspended"] is False
+    for account, post in zip((first, second), posts, strict=False):
+        assert (await account.get(f"/posts/{post['id']}")).json()["state"] == "open"
+        assert "member.restored" in await deeds_of(house, account.id)
+
+
+async def test_a_member_whose_other_account_moderates_is_suspended_by_an_admin_only(house: House) -> None:
+    account, other = await an_account(house), await an_account(house)
+    await promoted(house, other)
+    moderator, admin = await a_moderator(house), await promoted(house, await house.member(), "admin")
+
+    refused = await moderator.post(f"/moderation/members/{account.id}/suspend", WHY)
+
+    assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")
+    assert (await admin.post(f"/moderation/members/{account.id}/suspend", WHY)).status_code == 200
+    assert (await other.get("/moderation/cases")).json()["code"] == "suspended"

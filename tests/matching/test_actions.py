@@ -170,8 +170,8 @@ async def test_a_member_who_leaves_takes_all_their_matches_and_frees_what_others
         await street.agreed(need, await street.offer(by=giver), 2)
 
     async with street.database.transaction() as session:
-        count = await ending.withdraw_for_member(
-            session, giver.id, because="suspended", actor="moderator", now=street.now
+        count = await ending.withdraw_for_members(
+            session, [giver.id], because="suspended", actor="moderator", now=street.now
         )
 
     assert count == 3
