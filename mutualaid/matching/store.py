@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from mutualaid.kit.errors import NotFound
 from mutualaid.matching.records import LIVE, NEVER_AGAIN, OPEN, Match, MatchLine, counted
 from mutualaid.matching.rules import CAP_COUNTS, Line, Side
+from mutualaid.members import persons
 from mutualaid.members.records import Member, Status
 from mutualaid.posts import store as posts_store
 from mutualaid.posts.records import Post
@@ -175,18 +176,20 @@ async def agreed_of(session: AsyncSession, post_id: str) -> Sequence[str]:
 
 
 async def promised(session: AsyncSession, member_id: str, *, but: str, now: datetime) -> dict[str, int]:
-    """How much of each item this member was promised or given in the last seven days, the match `but` left out.
+    """How much of each item this member was promised or given in the last seven days, by whichever of their accounts, the
+    match `but` left out.
 
-    Nobody else counts for this member until the transaction ends. It is the last lock that a deed takes.
+    Nobody else counts for this person until the transaction ends. It is the last lock that a deed takes.
     """
     if session.get_bind().dialect.name == "postgresql":
-        turn = (int(member_id[:16], 16) ^ _CAP_TURN) - 2**63
+        person = await session.scalar(select(Member.identity_lookup).where(Member.id == member_id))
+        turn = (int(person.hex()[:16] if person else member_id[:16], 16) ^ _CAP_TURN) - 2**63
         await session.execute(text("SELECT pg_advisory_xact_lock(:turn)"), {"turn": turn})
     query = (
         select(MatchLine.item, func.sum(counted()))
         .join(Match, Match.id == MatchLine.match_id)
         .where(
-            Match.need_author_id == member_id,
+            Match.need_author_id.in_(persons.accounts(member_id)),
             Match.state.in_(("agreed", "completed")),
             Match.agreed_at > now - CAP_COUNTS,
             Match.id != but,
@@ -199,11 +202,13 @@ async def promised(session: AsyncSession, member_id: str, *, but: str, now: date
 async def given_lately(
     session: AsyncSession, member_id: str, *, now: datetime
 ) -> dict[str, list[tuple[datetime, int]]]:
-    """Of each item what this member was promised or given in the last seven days, and when it was agreed."""
+    """Of each item what this member was promised or given in the last seven days, by whichever of their accounts, and when
+    it was agreed."""
     query = select(MatchLine.item, Match.agreed_at, counted()).join(Match, Match.id == MatchLine.match_id)
     lately = (Match.state.in_(("agreed", "completed")), Match.agreed_at > now - CAP_COUNTS)
     found: dict[str, list[tuple[datetime, int]]] = {}
-    for item, agreed_at, units in await session.execute(query.where(Match.need_author_id == member_id, *lately)):
+    theirs = Match.need_author_id.in_(persons.accounts(member_id))
+    for item, agreed_at, units in await session.execute(query.where(theirs, *lately)):
         assert agreed_at is not None, "those were asked for"
         found.setdefault(item, []).append((agreed_at, int(units)))
     return found

@@ -1,8 +1,9 @@
 """One person, several accounts, or one after another: with one ID card they count once; knowing only the public contract."""
 
 import pytest
+from httpx2 import Response
 
-from tests.harness import House, Person, a_need
+from tests.harness import House, Person, a_need, an_offer
 from tests.moderation.people import a_moderator, deeds_of, promoted, told
 
 CARD = 900
@@ -23,6 +24,16 @@ async def leave(account: Person) -> None:
 async def lose_the_name(account: Person) -> None:
     answer = await account.ask("DELETE", "/me/consents/real_name_check")
     assert answer.status_code in (200, 204), answer.text
+
+
+async def agree(needer: Person, giver: Person) -> tuple[str, Response]:
+    """All that seven days allow is pledged, and accepted if it may be: the match, and the answer to accepting it."""
+    need, offer = await needer.publish(a_need()), await giver.publish(an_offer())
+    line = {"need_line": need["lines"][0]["id"], "offer_line": offer["lines"][0]["id"], "quantity": 4}
+    pledged = await giver.post(f"/posts/{need['id']}/matches", {"post": offer["id"], "lines": [line]})
+    assert pledged.status_code in (200, 201), pledged.text
+    match: str = pledged.json()["id"]
+    return match, await needer.post(f"/matches/{match}/accept")
 
 
 @pytest.mark.parametrize("then", [None, lose_the_name, leave])
@@ -99,3 +110,19 @@ async def test_a_member_whose_other_account_moderates_is_suspended_by_an_admin_o
     assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")
     assert (await admin.post(f"/moderation/members/{account.id}/suspend", WHY)).status_code == 200
     assert (await other.get("/moderation/cases")).json()["code"] == "suspended"
+
+
+async def test_what_seven_days_allow_is_for_a_person_not_for_each_account(house: House) -> None:
+    first, second, neighbour, giver = (
+        await an_account(house),
+        await an_account(house),
+        await house.member(),
+        await house.member("李大力"),
+    )
+
+    assert (await agree(first, giver))[1].json()["state"] == "agreed"
+    _, refused = await agree(second, giver)
+    assert (refused.status_code, refused.json()["code"]) == (409, "need_cap_reached")
+    assert (await agree(neighbour, giver))[1].json()["state"] == "agreed"
+    house.clock.advance(days=7, seconds=1)
+    assert (await agree(second, giver))[1].json()["state"] == "agreed"
