@@ -75,7 +75,8 @@ async def _dispute(
     by: str,
     now: datetime,
 ) -> None:
-    """Keep what the other side says. What a needer says they did not get no longer counts as promised to them."""
+    """Keep what the other side says. What a needer says they did not get counts as promised to them until a moderator has
+    looked."""
     match.disputed, match.objection = True, says
     for line in match.lines:
         line.objected = amounts.get(line.id, 0)

@@ -197,9 +197,10 @@ class MatchLine(Base):
 
 
 def counted() -> ColumnElement[int]:
-    """How much of a match's line its needer is promised or was given, by the word of the needer where the giver's is
-    disputed: nobody's cap fills up with what they say they never got."""
+    """How much of a match's line its needer is promised or was given. Where they dispute the giver's word, theirs counts
+    once a moderator has looked: nobody's cap fills up with what they never got, nor is freed by their own word alone."""
     match, line = Match.__table__.c, MatchLine.__table__.c
-    theirs = and_(match.disputed.is_(True), match.closed_by == literal("offer"))
+    settled = and_(match.disputed.is_(True), match.settled_at.is_not(None))
+    theirs = and_(settled, match.closed_by == literal("offer"))
     given = case((theirs, func.coalesce(line.objected, line.completed)), else_=line.completed)
     return case((match.state == literal("completed"), given), else_=line.quantity)

@@ -126,3 +126,21 @@ async def test_what_seven_days_allow_is_for_a_person_not_for_each_account(house:
     assert (await agree(neighbour, giver))[1].json()["state"] == "agreed"
     house.clock.advance(days=7, seconds=1)
     assert (await agree(second, giver))[1].json()["state"] == "agreed"
+
+
+async def test_ones_own_objection_frees_nothing_until_a_moderator_has_looked(house: House) -> None:
+    needer, giver, moderator = await house.member(), await house.member("李大力"), await a_moderator(house)
+    match, agreed = await agree(needer, giver)
+    line = agreed.json()["lines"][0]
+    done = {"lines": [{"need_line": line["need_line"], "quantity": 4}]}
+    assert (await giver.post(f"/matches/{match}/complete", done)).status_code == 200
+
+    objected = await needer.post(f"/matches/{match}/fail", {"reason": "no_show"})
+    await house.work()
+
+    assert objected.json()["disputed"] is True
+    waits, refused = await agree(needer, giver)
+    assert (refused.status_code, refused.json()["code"]) == (409, "need_cap_reached")
+    post = agreed.json()["offer"]["id"]
+    assert (await moderator.post(f"/moderation/posts/{post}/approve", WHY)).status_code == 200
+    assert (await needer.post(f"/matches/{waits}/accept")).json()["state"] == "agreed"

@@ -126,7 +126,7 @@ async def test_an_objection_writes_a_job_and_leaves_state_and_amounts(street: St
     assert "match.disputed" in await street.deeds(match.id)
 
 
-async def test_what_a_needer_says_they_never_got_is_not_counted_against_them(street: Street) -> None:
+async def test_what_a_needer_says_they_never_got_is_not_counted_against_them_once_it_is_settled(street: Street) -> None:
     needer = await street.member()
     need, again = await street.need(by=needer), await street.need(by=needer)
     offers = [await street.offer(), await street.offer()]
@@ -145,6 +145,10 @@ async def test_what_a_needer_says_they_never_got_is_not_counted_against_them(str
     assert (objected.objection, [(line.completed, line.objected) for line in objected.lines]) == ("completed", [(4, 1)])
     assert amounts(await street.post(need)) == [(0, 0)] and (await street.post(need)).state == "resolved"
     less = await street.pledge(again, await street.offer(), 3)
+    with pytest.raises(NeedCapReached):
+        await street.accept(less, needer.id)  # nobody has looked
+    async with street.database.transaction() as session:
+        (await session.get_one(Match, given.id)).settled_at = street.now
     with pytest.raises(NeedCapReached):
         await street.accept(more, needer.id)  # one she did get
     assert (await street.accept(less, needer.id)).state == "agreed"
