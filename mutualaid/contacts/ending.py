@@ -18,6 +18,7 @@ from mutualaid.contacts.rules import LIVE, QUARANTINE, EndedBecause
 from mutualaid.kit import outbox
 from mutualaid.kit.clock import sql_now
 from mutualaid.matching.records import Match
+from mutualaid.members import persons
 
 
 async def release(
@@ -88,8 +89,12 @@ async def release_for_members(
 
 
 async def release_between(session: AsyncSession, one: str, other: str, *, actor: str | None, now: datetime) -> int:
-    """One has blocked the other: every lease between the two ends."""
-    pair = and_(store.of_member(one), store.of_member(other))
+    """One has blocked the other: every lease between the two people ends."""
+    ones, others = await persons.ids_of(session, one), await persons.ids_of(session, other)
+    pair = or_(
+        and_(Lease.asker_id.in_(ones), Lease.owner_id.in_(others)),
+        and_(Lease.asker_id.in_(others), Lease.owner_id.in_(ones)),
+    )
     return len(await release(session, pair, because="blocked", actor=actor, now=now))
 
 

@@ -9,7 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import and_, delete, exists, not_, or_, select
+from sqlalchemy import and_, delete, not_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from mutualaid.contacts import stock
@@ -17,7 +17,7 @@ from mutualaid.contacts.records import Lease, Seat
 from mutualaid.contacts.rules import LEAST_REST, LIVE, QUARANTINE
 from mutualaid.kit import audit
 from mutualaid.kit.clock import sql_now
-from mutualaid.members.records import Block
+from mutualaid.members import blocks
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +32,11 @@ class Rest:
 
 async def long_enough(session: AsyncSession, keys: Collection[bytes]) -> list[Rest]:
     """Numbers on which these persons' seats may be cut short, the one that rested longest first."""
-    blocked = or_(
-        and_(Block.blocker_id == Lease.asker_id, Block.blocked_id == Lease.owner_id),
-        and_(Block.blocker_id == Lease.owner_id, Block.blocked_id == Lease.asker_id),
-    )
     rested = and_(
         or_(Lease.state.not_in(LIVE), Lease.expires_at <= sql_now()),
         Seat.until <= sql_now(ago=LEAST_REST - QUARANTINE),
         not_(stock.bound()),
-        not_(exists().where(blocked)),
+        not_(blocks.apart(Lease.asker_id, Lease.owner_id)),
     ).label("rested")
     query = (
         select(Seat.x, Seat.person_key, Seat.lease_id, Seat.until, rested)

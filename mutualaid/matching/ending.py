@@ -10,7 +10,7 @@ from mutualaid.kit import audit, outbox
 from mutualaid.matching import reserving, store
 from mutualaid.matching.records import OPEN, Match, WithdrawnBecause
 from mutualaid.matching.store import Pair
-from mutualaid.members import blocks
+from mutualaid.members import blocks, persons
 from mutualaid.posts import actions as posts
 
 
@@ -38,8 +38,9 @@ async def block(session: AsyncSession, match_id: str, *, by: str, now: datetime)
 
 
 async def end_between(session: AsyncSession, by: str, whom: str, *, now: datetime) -> None:
-    """End what is live between two members, one of whom has blocked the other: open ones declined, agreed withdrawn."""
-    for pair in await store.lock_live(session, store.of_both(by, whom)):
+    """End what is live between two people, one of whom has blocked the other: open ones declined, agreed withdrawn."""
+    ones, others = await persons.ids_of(session, by), await persons.ids_of(session, whom)
+    for pair in await store.lock_live(session, store.of_both(ones, others)):
         if pair.match.state in OPEN:
             await _decline(session, pair, by=by, now=now)
         else:

@@ -20,12 +20,12 @@ from mutualaid.matching import capping, rules, standing
 from mutualaid.matching.finding import FAR, NEAR, nearest, topics_of
 from mutualaid.matching.records import OPEN, Match, MatchLine
 from mutualaid.matching.rules import Share, Side
-from mutualaid.members.records import Block
+from mutualaid.members import blocks
 from mutualaid.posts.rules import Kind
 
 Pair = tuple[str, str]  # the posts: need, offer
 
-_matches, _lines, _blocks = (record.__table__.c for record in (Match, MatchLine, Block))
+_matches, _lines = (record.__table__.c for record in (Match, MatchLine))
 
 FIRST: Final = 24  # counterparts of the post itself
 NEXT: Final = 8  # counterparts of each post that theirs are proposed to
@@ -140,15 +140,9 @@ def _taken(dialect: str, prefix: str) -> Any:
     return query.where(_matches.pledged.is_(False)).group_by(_matches.need_post_id)
 
 
-def _apart(dialect: str, prefix: str) -> Any:
-    """(who blocked, whom) among these members."""
-    both = (among(who, "members", dialect, prefix) for who in (_blocks.blocker_id, _blocks.blocked_id))
-    return select(_blocks.blocker_id, _blocks.blocked_id).where(*both)
-
-
 _HISTORY: Final = Prepared(_history)
 _TAKEN: Final = Prepared(_taken)
-_APART: Final = Prepared(_apart)
+_APART: Final = Prepared(blocks.pairs)
 
 
 def cap(ground: Ground, promised: Counter[tuple[str, str]], catalogue: Catalogue) -> None:

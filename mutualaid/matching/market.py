@@ -7,12 +7,13 @@ from collections import Counter
 from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import combinations
+from itertools import combinations, product
 from typing import Any, Final
 
 import numpy as np
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from mutualaid.catalogue.rules import Item
 from mutualaid.kit import cells
@@ -247,8 +248,21 @@ class _Reading:
 
     async def _apart(self) -> list[Pair]:
         """Members of whom one has blocked the other, and accounts of one person."""
-        blocked = [(a, b) for a, b in await self._session.execute(select(Block.blocker_id, Block.blocked_id))]
+        one, other = aliased(Member), aliased(Member)
+        query = select(one.id, one.identity_lookup, other.id, other.identity_lookup).select_from(Block)
+        joined = query.join(one, one.id == Block.blocker_id).join(other, other.id == Block.blocked_id)
+        blocked = [
+            pair
+            for a, a_person, b, b_person in await self._session.execute(joined)
+            for pair in product(self._accounts_of(a, a_person), self._accounts_of(b, b_person))
+        ]
         return blocked + [pair for accounts in self._accounts.values() for pair in combinations(sorted(accounts), 2)]
+
+    def _accounts_of(self, member_id: str, person: bytes | None) -> Collection[str]:
+        """By whom this member may be here."""
+        if person is None or person not in self._persons:
+            return (member_id,)
+        return self._accounts.get(person, (self._persons[person],))
 
     async def _taken(self, proposals: dict[Pair, Proposal]) -> Counter[str]:
         query = select(Match.need_post_id, func.count()).where(Match.state.in_(OPEN), Match.pledged.is_(False))

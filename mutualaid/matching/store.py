@@ -118,11 +118,11 @@ def of_member(member_id: str) -> ColumnElement[bool]:
     return _mine(member_id)
 
 
-def of_both(a: str, b: str) -> ColumnElement[bool]:
-    """Between these two members, whoever has the need."""
+def of_both(a: Collection[str], b: Collection[str]) -> ColumnElement[bool]:
+    """Between one of these members and one of those, whoever has the need."""
     return or_(
-        and_(Match.need_author_id == a, Match.offer_author_id == b),
-        and_(Match.need_author_id == b, Match.offer_author_id == a),
+        and_(Match.need_author_id.in_(a), Match.offer_author_id.in_(b)),
+        and_(Match.need_author_id.in_(b), Match.offer_author_id.in_(a)),
     )
 
 

@@ -1,14 +1,17 @@
-"""Who wants nothing more to do with whom. It counts in both directions; what it ends in other rooms is ended there."""
+"""Who wants nothing more to do with whom. It counts in both directions, and for every account of both persons; what it ends
+in other rooms is ended there."""
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, exists, or_, select
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select, true
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from mutualaid.kit import audit, outbox
-from mutualaid.members.records import Block
+from mutualaid.kit.prepared import among
+from mutualaid.members.records import Block, Member
 
 Id = str | ColumnElement[str] | InstrumentedAttribute[str]
 
@@ -39,20 +42,35 @@ async def said(session: AsyncSession, by: str, whom: str) -> bool:
 
 
 def apart(a: Id, b: Id) -> ColumnElement[bool]:
-    """The same as part of a statement."""
-    one = and_(Block.blocker_id == a, Block.blocked_id == b)
-    other = and_(Block.blocker_id == b, Block.blocked_id == a)
-    return exists().where(or_(one, other))
-
-
-async def pairs_blocked(session: AsyncSession, member_id: str) -> set[str]:
-    """Everyone whom this member is kept apart from."""
-    rows = await session.execute(
-        select(Block.blocker_id, Block.blocked_id).where(
-            or_(Block.blocker_id == member_id, Block.blocked_id == member_id)
-        )
+    """The same as part of a statement: from each of the two to all accounts of their person, and to the blocks of those."""
+    one, other, ones, others = (aliased(Member) for _ in range(4))
+    x, y = func.coalesce(ones.id, one.id), func.coalesce(others.id, other.id)
+    said = or_(and_(Block.blocker_id == x, Block.blocked_id == y), and_(Block.blocker_id == y, Block.blocked_id == x))
+    return (
+        select(Block.blocker_id)
+        .select_from(one)
+        .join(other, true())
+        .outerjoin(ones, ones.identity_lookup == one.identity_lookup)
+        .outerjoin(others, others.identity_lookup == other.identity_lookup)
+        .join(Block, said)
+        .where(one.id == a, other.id == b)
+        .exists()
     )
-    return {blocked if blocker == member_id else blocker for blocker, blocked in rows}
+
+
+def pairs(dialect: str, prefix: str) -> Any:
+    """(who blocked, whom) among the members that are given as `members`, by whichever of their accounts. To be prepared."""
+    one, ones, blocked, others = (Member.__table__.alias() for _ in range(4))
+    block = Block.__table__
+    x, y = func.coalesce(ones.c.id, one.c.id), func.coalesce(others.c.id, blocked.c.id)
+    joined = (
+        one.outerjoin(ones, ones.c.identity_lookup == one.c.identity_lookup)
+        .join(block, block.c.blocker_id == x)
+        .join(blocked, blocked.c.id == block.c.blocked_id)
+        .outerjoin(others, others.c.identity_lookup == blocked.c.identity_lookup)
+    )
+    both = among(one.c.id, "members", dialect, prefix), among(y, "members", dialect, prefix)
+    return select(one.c.id, y).select_from(joined).where(*both)
 
 
 async def forget(session: AsyncSession, member_id: str) -> None:

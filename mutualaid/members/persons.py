@@ -21,6 +21,11 @@ def accounts(member_id: str) -> CompoundSelect[str]:
     )
 
 
+async def ids_of(session: AsyncSession, member_id: str) -> Sequence[str]:
+    """The same, read."""
+    return (await session.scalars(accounts(member_id))).all()
+
+
 async def lock(session: AsyncSession, member_id: str) -> Sequence[Member]:
     """All accounts of this member's person that are here, locked in the order of their ids; 404 where they are not here.
 

@@ -144,3 +144,40 @@ async def test_ones_own_objection_frees_nothing_until_a_moderator_has_looked(hou
     post = agreed.json()["offer"]["id"]
     assert (await moderator.post(f"/moderation/posts/{post}/approve", WHY)).status_code == 200
     assert (await needer.post(f"/matches/{waits}/accept")).json()["state"] == "agreed"
+
+
+async def test_a_block_holds_against_every_account_of_both(house: House) -> None:
+    blocked, other, blocker, also_hers = (
+        await an_account(house),
+        await an_account(house),
+        await an_account(house, CARD + 1),
+        await an_account(house, CARD + 1),
+    )
+    before = await blocker.publish(a_need(quantity=1))
+    before_that = await also_hers.publish(a_need("smectite", quantity=1))
+    items = ("ibuprofen", "smectite")
+    offers = [await other.publish(an_offer(item, 2, contact="anyone")) for item in items]
+    contact = await other.post(f"/posts/{before['id']}/contact")
+    assert contact.status_code in (201, 202)
+    await house.work()
+    assert len((await other.get("/me/matches")).json()["items"]) == 2
+    mine = await blocked.publish(a_need("thermometer", quantity=1))
+    asked = await blocker.post(f"/posts/{mine['id']}/contact", {"channel": "words"})
+
+    assert (await blocker.post(f"/contacts/{asked.json()['id']}/block")).status_code in (200, 204)
+
+    assert (await other.get(f"/contacts/{contact.json()['id']}")).json()["state"] == "released"
+    await house.work()
+    states = {match["state"] for match in (await other.get("/me/matches")).json()["items"]}
+    assert states == {"declined"}
+    for reader, post in ((other, before), (other, before_that), (blocker, offers[0]), (also_hers, offers[1])):
+        refused = await reader.post(f"/posts/{post['id']}/contact")
+        assert (refused.status_code, refused.json()["code"]) == (403, "contact_not_offered")
+    again = await also_hers.publish(a_need("smectite", quantity=1))
+    await house.work()
+    assert not (await also_hers.get(f"/posts/{again['id']}/matches")).json()["items"]
+    line = {"need_line": again["lines"][0]["id"], "offer_line": offers[1]["lines"][0]["id"], "quantity": 1}
+    pledge = {"post": offers[1]["id"], "lines": [line]}
+    assert (await other.post(f"/posts/{again['id']}/matches", pledge)).status_code == 404
+    stranger = await house.member()
+    assert (await stranger.post(f"/posts/{again['id']}/contact")).status_code in (201, 202)

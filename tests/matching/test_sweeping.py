@@ -10,6 +10,7 @@ from mutualaid.kit import metrics
 from mutualaid.kit.database import Database
 from mutualaid.matching import applying, explaining, jobs, planning, sweeping
 from mutualaid.matching.records import Match
+from mutualaid.members import blocks
 from mutualaid.members.records import Member
 from mutualaid.posts.errors import OwnPost
 from mutualaid.posts.records import Post, PostLine
@@ -121,6 +122,24 @@ async def test_two_accounts_of_one_person_are_never_brought_together(street: Str
     assert await street.paired(need) == [offer.id]
     with pytest.raises(OwnPost):
         await street.pledge(also, need, 4)
+
+
+async def test_a_block_is_heeded_for_every_account_of_both(street: Street) -> None:
+    blocker, hers, blocked, his, other = [await street.member() for _ in range(5)]
+    async with street.database.transaction() as session:
+        for two, person in (((blocker, hers), b"she"), ((blocked, his), b"he")):
+            rows = update(Member).where(Member.id.in_([each.id for each in two]))
+            await session.execute(rows.values(identity_lookup=person))
+        await blocks.block(session, blocker.id, blocked.id, street.now)
+    needs = [await street.need(by=who, quantity=1) for who in (hers, blocker)]
+    for who in (his, blocked):
+        await street.offer(by=who)
+
+    assert (await plan(street)).moves == []
+    assert [await street.paired(need) for need in needs] == [[], []]
+    offer = await street.offer(by=other)
+    assert {offer_id for move in (await plan(street)).moves for _, offer_id in move.made} == {offer.id}
+    assert [await street.paired(need) for need in needs] == [[offer.id], [offer.id]]
 
 
 async def test_rows_that_make_no_sense_are_left_out_counted_and_named(street: Street) -> None:
