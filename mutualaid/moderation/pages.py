@@ -52,7 +52,7 @@ async def list_cases(request: Request) -> Response:
 
 
 async def _around(request: Request, form: Form = forms.EMPTY) -> dict[str, Any]:
-    """A case with its post, its reports and the members whom it is about."""
+    """A case with its post, its reports and the members on whom may be ruled."""
     services, reader, spoken = of(request), request.user.id, language(request)
     catalogue = await snapshot.current(services.database)
     async with services.database.reading() as session:
@@ -65,7 +65,13 @@ async def _around(request: Request, form: Form = forms.EMPTY) -> dict[str, Any]:
         names = await contacts.display_names(session, [part.id for part in views[0].members])
         match = await reading.disputed(session, found.case, catalogue=catalogue, language=spoken)
         author = await reading.author_of(session, found.case)
-    people = [(part.id, part.role, names.get(part.id, "")) for part in views[0].members]
+        suspended = await store.suspended_of(session, [part.id for part in views[0].members])
+    closed = views[0].state == "closed"
+    people = [
+        (part.id, part.role, names.get(part.id, ""))
+        for part in views[0].members
+        if part.id in suspended or not closed  # of a closed case, only a suspension is left to be lifted
+    ]
     return {
         "case": views[0],
         "people": people,

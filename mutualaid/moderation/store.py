@@ -93,6 +93,12 @@ async def _lock(session: AsyncSession, which: ColumnElement[bool]) -> list[Found
     return [Found(*row) for row in await session.execute(query.execution_options(populate_existing=True))]
 
 
+async def suspended_of(session: AsyncSession, member_ids: Collection[str]) -> set[str]:
+    """Which of these members are suspended."""
+    suspended = (Member.id.in_(member_ids), Member.status == Status.SUSPENDED.value)
+    return {*await session.scalars(select(Member.id).where(*suspended))}
+
+
 async def parts_of(session: AsyncSession, case_ids: Iterable[str]) -> dict[str, list[CaseMember]]:
     """Who is in these cases, by case."""
     ids = list(case_ids)

@@ -76,6 +76,31 @@ async def test_a_member_is_suspended_from_the_case(house: House) -> None:
     assert "账号已被暂停" in (await author.open(post)).text
 
 
+async def test_a_suspension_is_lifted_from_the_closed_case(house: House) -> None:
+    author, post = await reported(house)
+    visitor = await moderator(house)
+    page = await visitor.open("/moderation")
+    case = next(link for link in page.links() if link.startswith("/moderation/cases/"))
+    page = await visitor.open(case)
+    whom = next(a["value"] for tag, a in page.reader.tags if tag == "input" and a.get("name") == "member.id")
+    form = page.form(f"{case}/member")
+    await visitor.send(form, member__id=whom, member__deed="suspend", member__reason="scam")
+    await visitor.send((await visitor.open(case)).form(f"{case}/post"), deed="close", reason="selling")
+
+    page = await visitor.open(case)
+    assert "此事已处理完毕" in page.text
+    offered = [a["value"] for tag, a in page.reader.tags if tag == "input" and a.get("name") == "member.deed"]
+    assert offered == ["restore"] and whom in page.markup and page.markup.count('name="member.id"') == 1
+    form = page.form(f"{case}/member")
+    page = await visitor.send(form, member__id=whom, member__deed="restore", member__reason="other")
+
+    assert page.path == "/moderation" and page.status == 200
+    page = await visitor.open(case)
+    assert not any(form.action == f"{case}/member" for form in page.reader.forms)
+    assert "账号已被暂停" not in (await author.open("/me/account")).text
+    assert post in (await author.open("/me")).links()
+
+
 async def test_an_old_session_confirms_before_it_rules(house: House) -> None:
     await reported(house)
     visitor = await moderator(house)
