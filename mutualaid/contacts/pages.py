@@ -100,6 +100,7 @@ async def _around(request: Request, form: Form = forms.EMPTY) -> dict[str, Any]:
     async with services.database.reading() as session:
         lease = await store.get_own(session, contact.id, reader)
         blocked = await blocks.said(session, reader, lease.counterpart(reader))
+        around = await showing.around(session, lease, reader=reader, now=clock.now())
     messages = await showing.messages(services, PageQuery(limit=_MOST_WORDS), contact.id, reader)
     calls = await showing.calls(services, PageQuery(limit=_MOST_WORDS), contact.id, reader)
     played = services.settings.dev and services.numbers.is_fake
@@ -110,6 +111,7 @@ async def _around(request: Request, form: Form = forms.EMPTY) -> dict[str, Any]:
         "form": form,
         "played": played,
         "blocked": blocked,
+        "around": around,
         "reasons": REASONS,
     }
 

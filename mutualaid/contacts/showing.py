@@ -1,6 +1,7 @@
 """Contacts, calls and words as one of the two sees them."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
@@ -21,14 +22,39 @@ from mutualaid.contacts.wire import (
 from mutualaid.kit import cursors, sealing
 from mutualaid.kit.ring import KeyRing
 from mutualaid.kit.sealing import DataKey
+from mutualaid.matching.records import Match
 from mutualaid.members import own_phone
 from mutualaid.members import store as members
+from mutualaid.posts import cards
+from mutualaid.posts.records import ENDED
 from mutualaid.services import Services
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 Row = TypeVar("Row")
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What of a contact's surroundings its reader can still open, and what can still be done there."""
+
+    agreed: bool  # its match is agreed: a handover can be registered
+    post_seen: bool
+    post_open: bool
+    post_ended: bool
+
+
+async def around(session: AsyncSession, lease: Lease, *, reader: str, now: datetime) -> Around:
+    """How its match and its post stand."""
+    match = await session.get(Match, lease.match_id) if lease.match_id else None
+    post = await cards.visible(session, lease.post_id, reader=reader)
+    return Around(
+        agreed=match is not None and match.state == "agreed",
+        post_seen=post is not None,
+        post_open=post is not None and post.state == "open" and post.until > now,
+        post_ended=post is None or post.state in ENDED,
+    )
 
 
 async def caller(services: Services, member_id: str) -> str | None:

@@ -1,7 +1,7 @@
 """By browser: a number from the plaza, words where none is free, and what is closed, taken back or left for good."""
 
 from tests.harness import House
-from tests.pages.meeting import first_match, post_of, two
+from tests.pages.meeting import agreed, first_match, post_of, two
 from tests.pages.visitor import Visitor
 
 
@@ -21,6 +21,41 @@ async def test_a_number_is_asked_for_from_the_plaza_and_consent_in_between(house
 
     ended = await caller.send(page.form(f"{page.path}/end"))
     assert "已结束" in ended.text and "+861700000" not in ended.text.replace(" ", "")
+
+
+async def test_a_contact_asks_for_nothing_that_can_no_longer_be_done(house: House) -> None:
+    needer, caller = await two(house)
+    need = post_of(await needer.publish())
+    page = await caller.open(need)
+    contact = (await caller.send(page.form(f"{need}/contact"), button=("channel", "words"))).path
+    await caller.send((await caller.open(contact)).form(f"{contact}/messages"), text="我有两盒")
+    assert f"{need}/pledge" in (await caller.open(contact)).links()
+    assert f"{need}/resolve" in (await needer.open(contact)).links()
+
+    await needer.send((await needer.open(f"{need}/withdraw")).form(f"{need}/withdraw"))
+    await house.work()
+
+    page = await caller.open(contact)
+    assert "解决了吗" not in page.text and need not in page.links() and f"{need}/pledge" not in page.links()
+    page = await needer.open(contact)
+    assert "解决了吗" not in page.text and f"{need}/resolve" not in page.links()
+    assert (await needer.open(need)).status == 200 and need in page.links()  # one's own post is there for good
+
+
+async def test_a_contact_of_a_match_asks_how_it_went_only_while_it_is_agreed(house: House) -> None:
+    needer, giver, _need, match, contact = await agreed(house)
+    await needer.send((await needer.open(contact)).form(f"{contact}/messages"), text="在门口")
+    for visitor in (needer, giver):
+        assert "解决了吗" in (await visitor.open(contact)).text
+    house.clock.advance(hours=25)
+    assert "约定还在的时候" in (await needer.open(contact)).text
+
+    await giver.send((await giver.open(match)).form(f"{match}/fail"), reason="unreachable")
+    await house.work()
+
+    for visitor in (needer, giver):
+        page = await visitor.open(contact)
+        assert "解决了吗" not in page.text and "约定还在的时候" not in page.text and match in page.links()
 
 
 async def test_when_no_number_is_free_the_way_back_offers_words(house: House) -> None:
