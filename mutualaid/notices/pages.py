@@ -51,6 +51,8 @@ async def _letters(request: Request) -> list[Letter]:
 async def open_one(request: Request) -> Response:
     async with of(request).database.transaction() as session:
         notice = await actions.mark_read(session, request.path_params["id"], by=request.user.id, now=clock.now())
+    if notice.kind == "report_ruled" and notice.subject_type == "post":
+        return go(request, "/me/notices")  # somebody else's post: the ruling may have taken it out of sight
     return go(request, _ABOUT[notice.subject_type].format(id=notice.subject_id))
 
 

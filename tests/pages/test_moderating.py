@@ -101,6 +101,25 @@ async def test_a_suspension_is_lifted_from_the_closed_case(house: House) -> None
     assert post in (await author.open("/me")).links()
 
 
+async def test_the_word_of_a_ruling_leads_its_reporter_to_no_page_that_is_gone(house: House) -> None:
+    author = await Visitor(house).settled("李卖药")
+    post = (await author.publish("offer")).path
+    reporter = await Visitor(house).settled()
+    await reporter.send((await reporter.open(f"{post}/report")).form(f"{post}/report"), reason="selling")
+    await house.work()
+    visitor = await moderator(house)
+    page = await visitor.open("/moderation")
+    case = next(link for link in page.links() if link.startswith("/moderation/cases/"))
+    await visitor.send((await visitor.open(case)).form(f"{case}/post"), deed="hide", reason="selling")
+    await house.work()
+
+    page = await reporter.open("/me/notices")
+    assert " 新 " in page.text
+    page = await reporter.send(next(form for form in page.reader.forms if form.action.endswith("/open")))
+
+    assert page.status == 200 and page.path == "/me/notices" and " 新 " not in page.text
+
+
 async def test_an_old_session_confirms_before_it_rules(house: House) -> None:
     await reported(house)
     visitor = await moderator(house)
