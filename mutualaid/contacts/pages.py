@@ -101,12 +101,18 @@ async def _around(request: Request, form: Form = forms.EMPTY) -> dict[str, Any]:
         lease = await store.get_own(session, contact.id, reader)
         blocked = await blocks.said(session, reader, lease.counterpart(reader))
         around = await showing.around(session, lease, reader=reader, now=clock.now())
-    messages = await showing.messages(services, PageQuery(limit=_MOST_WORDS), contact.id, reader)
+    asked = forms.of_query(request)
+    earlier = asked.get("cursor") if asked.has("cursor") else None
+    query = await parse({"limit": str(_MOST_WORDS)} | ({"cursor": earlier} if earlier else {}), PageQuery)
+    messages = await showing.last_messages(services, query, lease, reader)
+    before = urlencode({"cursor": messages.next_cursor}) if messages.next_cursor else None
     calls = await showing.calls(services, PageQuery(limit=_MOST_WORDS), contact.id, reader)
     played = services.settings.dev and services.numbers.is_fake
     return {
         "contact": contact,
         "messages": messages.items,
+        "before": before,
+        "earlier": earlier is not None,
         "calls": calls.items,
         "form": form,
         "played": played,

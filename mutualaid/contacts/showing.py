@@ -132,11 +132,25 @@ async def messages(services: Services, asked: PageQuery, lease_id: str, member_i
         lease = await store.get_own(session, lease_id, member_id)
         after = cursors.decode(services.ring, bound, asked.cursor, kinds=(int,))[0] if asked.cursor else 0
         found = await store.messages_of(session, lease_id, after=after, limit=asked.limit + 1)
-    keys = await services.keys.get_many(lease.parties())
     page = found[: asked.limit]
     cursor = cursors.encode(services.ring, bound, [page[-1].position]) if len(found) > asked.limit else None
-    items = [message(one, keys.get(one.author_id), reader=member_id) for one in page]
-    return MessageList(items=items, next_cursor=cursor)
+    return MessageList(items=await _opened(services, lease, page, member_id), next_cursor=cursor)
+
+
+async def last_messages(services: Services, asked: PageQuery, lease: Lease, member_id: str) -> MessageList:
+    """The newest words of one contact, as they were written one after the other; the cursor leads to earlier ones."""
+    bound = f"messages-before|{lease.id}"
+    before = cursors.decode(services.ring, bound, asked.cursor, kinds=(int,))[0] if asked.cursor else None
+    async with services.database.reading() as session:
+        found = await store.last_messages(session, lease.id, before=before, limit=asked.limit + 1)
+    page = found[: asked.limit][::-1]
+    cursor = cursors.encode(services.ring, bound, [page[0].position]) if len(found) > asked.limit else None
+    return MessageList(items=await _opened(services, lease, page, member_id), next_cursor=cursor)
+
+
+async def _opened(services: Services, lease: Lease, page: Sequence[Message], member_id: str) -> list[MessageView]:
+    keys = await services.keys.get_many(lease.parties())
+    return [message(one, keys.get(one.author_id), reader=member_id) for one in page]
 
 
 def message(one: Message, key: DataKey | None, *, reader: str) -> MessageView:

@@ -134,6 +134,14 @@ async def messages_of(session: AsyncSession, lease_id: str, *, after: int, limit
     return (await session.scalars(query.order_by(Message.position).limit(limit))).all()
 
 
+async def last_messages(session: AsyncSession, lease_id: str, *, before: int | None, limit: int) -> Sequence[Message]:
+    """What was written last, or last before position `before`, the newest first."""
+    query = select(Message).where(Message.lease_id == lease_id)
+    if before is not None:
+        query = query.where(Message.position < before)
+    return (await session.scalars(query.order_by(Message.position.desc()).limit(limit))).all()
+
+
 async def display_names(session: AsyncSession, member_ids: Iterable[str]) -> dict[str, str]:
     """What neighbours see of these members."""
     rows = await session.execute(select(Member.id, Member.display_name).where(Member.id.in_(set(member_ids))))

@@ -1,5 +1,10 @@
 """By browser: a number from the plaza, words where none is free, and what is closed, taken back or left for good."""
 
+import re
+
+import pytest
+
+from mutualaid.contacts import pages
 from tests.harness import House
 from tests.pages.meeting import agreed, first_match, post_of, two
 from tests.pages.visitor import Visitor
@@ -40,6 +45,30 @@ async def test_a_contact_asks_for_nothing_that_can_no_longer_be_done(house: Hous
     page = await needer.open(contact)
     assert "解决了吗" not in page.text and f"{need}/resolve" not in page.links()
     assert (await needer.open(need)).status == 200 and need in page.links()  # one's own post is there for good
+
+
+async def test_the_newest_words_are_on_the_page_and_a_link_leads_to_earlier_ones(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages, "_MOST_WORDS", 3)
+    needer, caller = await two(house)
+    need = post_of(await needer.publish())
+    page = await caller.open(need)
+    page = await caller.send(page.form(f"{need}/contact"), button=("channel", "words"))
+    contact = page.path
+    for word in "甲乙丙丁戊己庚":
+        page = await caller.send(page.form(f"{contact}/messages"), text=f"第{word}句")
+
+    shown = []
+    for _ in range(3):
+        shown.append(re.findall("第(.)句", page.text))
+        if older := [link for link in page.links() if "cursor=" in link]:
+            page = await caller.open(older[0])
+
+    assert shown == [["戊", "己", "庚"], ["乙", "丙", "丁"], ["甲"]]
+    assert not any("cursor=" in link for link in page.links())
+    page = await caller.open(next(link for link in page.links() if link == f"{contact}#words"))
+    assert "第庚句" in page.text
 
 
 async def test_a_contact_of_a_match_asks_how_it_went_only_while_it_is_agreed(house: House) -> None:
