@@ -21,6 +21,8 @@ from mutualaid.members.policies import SIGNED_IN, may_act
 from mutualaid.notices import store as inbox
 from mutualaid.posts import actions, cards, reading, wire
 from mutualaid.posts.drafts import ReportDraft, ResolveDraft
+from mutualaid.posts.errors import PostNotOpen
+from mutualaid.posts.records import ENDED
 from mutualaid.posts.wire import OwnQuery, PostView
 from mutualaid.services import of
 
@@ -63,13 +65,21 @@ async def confirm(request: Request) -> Response:
     return go(request, f"/posts/{post_id}", said=N_("Thank you: the others see that this still stands."))
 
 
+def _over(request: Request, post: PostView) -> Response | None:
+    """The way back to a post that has ended: there is nothing left to end."""
+    return go(request, f"/posts/{post.id}", said=PostNotOpen.text) if post.state in ENDED else None
+
+
 async def show_resolve(request: Request) -> Response:
-    return page(request, "posts/resolve.html", post=await _seen(request, own=True), outcomes=OUTCOMES)
+    post = await _seen(request, own=True)
+    return _over(request, post) or page(request, "posts/resolve.html", post=post, outcomes=OUTCOMES)
 
 
 async def resolve(request: Request) -> Response:
     """已解决."""
     form, post = await forms.read(request), await _seen(request, own=True)
+    if over := _over(request, post):
+        return over
     with or_again("posts/resolve.html", form=form, post=post, outcomes=OUTCOMES):
         done = await parse({"outcome": form.get("outcome")} if form.has("outcome") else {}, ResolveDraft)
         async with of(request).database.transaction() as session:
@@ -78,12 +88,15 @@ async def resolve(request: Request) -> Response:
 
 
 async def show_withdraw(request: Request) -> Response:
-    return page(request, "posts/withdraw.html", post=await _seen(request, own=True))
+    post = await _seen(request, own=True)
+    return _over(request, post) or page(request, "posts/withdraw.html", post=post)
 
 
 async def withdraw(request: Request) -> Response:
     """Taken down."""
     post = await _seen(request, own=True)
+    if over := _over(request, post):
+        return over
     with or_again("posts/withdraw.html", post=post):
         async with of(request).database.transaction() as session:
             await actions.withdraw(session, post.id, by=request.user, now=clock.now())

@@ -47,6 +47,34 @@ async def test_a_contact_asks_for_nothing_that_can_no_longer_be_done(house: Hous
     assert (await needer.open(need)).status == 200 and need in page.links()  # one's own post is there for good
 
 
+async def test_taking_down_what_is_agreed_on_says_what_it_undoes(house: House) -> None:
+    needer, giver, need, match, _contact = await agreed(house)
+    offer = next(link for link in (await giver.open(match)).links() if link.startswith("/posts/") and link != need)
+
+    for visitor, post in ((needer, need), (giver, offer)):
+        for deed in ("resolve", "withdraw"):
+            page = await visitor.open(f"{post}/{deed}")
+            assert "约定就取消了" in page.text and f"{post}/matches" in page.links()
+    await giver.send(page.form(f"{offer}/withdraw"))
+    await house.work()
+
+    assert "约定就取消了" not in (await needer.open(f"{need}/withdraw")).text
+
+
+async def test_what_has_ended_is_not_ended_once_more(house: House) -> None:
+    visitor = await Visitor(house).settled()
+    post = post_of(await visitor.publish())
+    solve = (await visitor.open(f"{post}/resolve")).form(f"{post}/resolve")
+    take_down = (await visitor.open(f"{post}/withdraw")).form(f"{post}/withdraw")
+    await visitor.send(take_down)
+
+    for deed in ("resolve", "withdraw"):
+        page = await visitor.open(f"{post}/{deed}")
+        assert page.status == 200 and page.path == post and "已经结束" in page.text
+    for page in (await visitor.send(solve, outcome="elsewhere"), await visitor.send(take_down)):
+        assert page.status == 200 and page.path == post
+
+
 async def test_the_newest_words_are_on_the_page_and_a_link_leads_to_earlier_ones(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
