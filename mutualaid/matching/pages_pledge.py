@@ -12,7 +12,7 @@ from mutualaid.catalogue import snapshot
 from mutualaid.catalogue.snapshot import Catalogue
 from mutualaid.kit import clock
 from mutualaid.kit.doors import language, parse
-from mutualaid.kit.errors import Invalid, NotFound
+from mutualaid.kit.errors import FieldError, Invalid, NotFound
 from mutualaid.kit.faces import forms
 from mutualaid.kit.faces.deeds import deed
 from mutualaid.kit.faces.errors import or_again
@@ -35,6 +35,15 @@ from mutualaid.services import of
 _LOOKED_AT: Final = 50  # of one's own posts, the newest
 
 
+_AT_LEAST: Final = N_("How many? At least 1 of one line.")
+_AT_MOST: Final = N_("At most {most}.")
+
+
+def _free(line: LineCard) -> int:
+    """What nobody has been promised yet."""
+    return line.remaining - line.held
+
+
 @dataclass(frozen=True, slots=True)
 class Pair:
     """One line of the need and one of the offer that fit; `n` numbers the pairs of the whole page."""
@@ -47,8 +56,7 @@ class Pair:
 
     @property
     def most(self) -> int:
-        free = [line.remaining - line.held for line in (self.need_line, self.offer_line)]
-        return min(free)
+        return min(_free(self.need_line), _free(self.offer_line))
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,13 +126,34 @@ async def pledge(request: Request) -> Response:
     if form.get("do") == "edit":
         return page(request, "matches/pledge.html", **around)
     chosen = next((choice for choice in around["choices"] if choice.mine.id == form.get("post")), None)
-    pairs = [pair for pair in (chosen.pairs if chosen else []) if form.get(_field(pair.n)) not in ("", "0")]
+    shown = chosen.pairs if chosen else []
+    pairs = [pair for pair in shown if forms.number(form.get(_field(pair.n))) not in (None, 0)]
     with or_again("matches/pledge.html", but=(ConsentNeeded, RealNameNeeded), **around):
+        _refuse_amounts(form, shown, pairs)
         try:
             response: Response = await asked_first(request, form, lambda: _pledge(request, form, pairs))
         except Invalid as refusal:
             raise forms.beside(refusal, "lines", [_field(pair.n) for pair in pairs]) from refusal
     return response
+
+
+def _refuse_amounts(form: Form, shown: list[Pair], pairs: list[Pair]) -> None:
+    """Nothing at all, or more than there is: said beside the fields, with the most that can be."""
+    if shown and not pairs:
+        raise Invalid([FieldError(_field(pair.n), "too_small", _AT_LEAST) for pair in shown])
+    left = {line.id: _free(line) for pair in pairs for line in (pair.need_line, pair.offer_line)}
+    wrong: list[FieldError] = []
+    for pair in pairs:
+        ends, number = (pair.need_line.id, pair.offer_line.id), forms.number(form.get(_field(pair.n)))
+        most = max(0, min(left[line] for line in ends))
+        if not isinstance(number, int):
+            continue  # what is no number is refused with the rest of the draft
+        if number > most:
+            wrong.append(FieldError(_field(pair.n), "too_big", _AT_MOST, {"most": most}))
+        for line in ends:
+            left[line] -= number
+    if wrong:
+        raise Invalid(wrong)
 
 
 async def _pledge(request: Request, form: Form, pairs: list[Pair]) -> Response:

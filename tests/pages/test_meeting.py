@@ -216,8 +216,11 @@ async def test_a_pledge_first_posts_what_one_has_and_comes_back(house: House) ->
     page = await giver.send(page.form("/posts/new"), **boxes)
     assert page.path == f"{need}/pledge", page.text
 
-    refused = await giver.send(page.form(f"{need}/pledge"), lines__0="9999999")
-    assert refused.status in (409, 422) and ("lines.0", "9999999") in refused.form(f"{need}/pledge").fields
+    for typed, told in (("9999999", "最多 4"), ("5", "最多 4"), ("0", "至少 1"), ("", "至少 1")):
+        refused = await giver.send(page.form(f"{need}/pledge"), lines__0=typed)
+        assert refused.status == 422 and ("lines.0", typed) in refused.form(f"{need}/pledge").fields
+        assert told in refused.text and "剩下的没有那么多" not in refused.text and "#f-lines.0" in refused.links()
+        assert {a["id"] for _, a in refused.reader.tags if a.get("aria-invalid")} == {"f-lines.0"}
     page = await giver.send(page.form(f"{need}/pledge"), lines__0="3")
 
     assert page.path.startswith("/matches/") and "等邻居确认" in page.text
