@@ -46,14 +46,17 @@ async def on_agreed(services: Services, payload: dict[str, str], *, now: datetim
 
 
 async def on_unrecorded(services: Services, payload: dict[str, str], *, now: datetime) -> None:
-    """`match.unrecorded`: agreed, and nobody has said how it went: both are asked, again when a post's time is over."""
+    """`match.unrecorded`: agreed, and nobody has said how it went: both are asked, once more when a post's time is over.
+
+    The second asking is one, though each of the two posts may call for it.
+    """
     async with services.database.transaction() as session:
         match = await session.get(Match, payload["match"])
         if match is None or match.state != "agreed":
             return
+        occasion = "post_over" if "post" in payload else ""
         for side, member_id in _sides(match):
             subject, params = Subject("match", match.id), {"post": _post_of(match, side)}
-            occasion = payload.get("post", "")
             await notices.tell(
                 session, member_id, "unrecorded", subject=subject, params=params, occasion=occasion, now=now
             )
