@@ -1,4 +1,4 @@
-"""What one takes back, by browser: a consent with what rests on it, everything held, the whole account."""
+"""One's account by browser: who one is here; and what one takes back: a consent, everything held, the whole account."""
 
 import orjson
 from starlette.requests import Request
@@ -12,11 +12,19 @@ from mutualaid.kit.faces import cookies
 from mutualaid.kit.faces.rendering import go, page
 from mutualaid.kit.faces.rows import row
 from mutualaid.kit.texts import N_
+from mutualaid.members import profile
 from mutualaid.members.api_me import purpose_of
 from mutualaid.members.consent_texts import TEXTS
 from mutualaid.members.policies import OWN_DANGER, SIGNED_IN
 from mutualaid.members.wire import ConsentTextView
+from mutualaid.notices import suspension
 from mutualaid.services import of
+
+
+async def show_account(request: Request) -> Response:
+    """Who one is here, and whether that is suspended."""
+    me, suspended = await profile.describe(of(request), request.user.id), await suspension.told(request)
+    return page(request, "members/account.html", me=me, suspended=suspended)
 
 
 async def show_withdraw(request: Request) -> Response:
@@ -60,6 +68,7 @@ async def erase(request: Request) -> Response:
 
 
 PAGES = (
+    row("GET", "/me/account", show_account, SIGNED_IN, "One's account"),
     row("GET", "/me/consents/{purpose}/withdraw", show_withdraw, SIGNED_IN, "Withdraw a consent?"),
     row("POST", "/me/consents/{purpose}/withdraw", withdraw, SIGNED_IN, "Withdraw a consent"),
     row("GET", "/me/export", export, OWN_DANGER, "Everything held about oneself"),

@@ -1,4 +1,4 @@
-"""One's account by browser: who one is here, what one has agreed to, where one is signed in."""
+"""One's account by browser: what one has agreed to, where one is signed in."""
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,10 +15,6 @@ from mutualaid.members.consent_texts import PURPOSES, TEXTS
 from mutualaid.members.policies import SIGNED_IN
 from mutualaid.members.wire import ConsentTextView, SessionView
 from mutualaid.services import of
-
-
-async def show_account(request: Request) -> Response:
-    return page(request, "members/account.html", me=await profile.describe(of(request), request.user.id))
 
 
 async def list_sessions(request: Request) -> Response:
@@ -57,7 +53,6 @@ async def give_consent(request: Request) -> Response:
 
 
 PAGES = (
-    row("GET", "/me/account", show_account, SIGNED_IN, "One's account"),
     row("GET", "/me/sessions", list_sessions, SIGNED_IN, "Where one is signed in"),
     row("POST", "/me/sessions/{id}/end", end_session, SIGNED_IN, "End one session"),
     row("GET", "/me/consents", list_consents, SIGNED_IN, "What one has agreed to"),

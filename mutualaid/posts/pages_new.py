@@ -25,6 +25,7 @@ from mutualaid.kit.texts import N_, Language
 from mutualaid.members.errors import ConsentNeeded
 from mutualaid.members.pages_consents import asked_first
 from mutualaid.members.policies import VERIFIED
+from mutualaid.notices import suspension
 from mutualaid.posts.checking import Checker
 from mutualaid.posts.drafts import PostDraft
 from mutualaid.posts.posting import Ready
@@ -118,6 +119,7 @@ async def around(request: Request, form: Form, lines: list[Line], checker: Check
         "lines": lines,
         "picked": picked,
         "limits": [],
+        "suspended": await suspension.told(request),
         "substitutable": substitutable(checker.catalogue, checker.language),
         "groups": groups(checker.catalogue, kind, checker.language),
         "chosen": [item for line in lines if (item := checker.catalogue.get(line.item)) is not None],

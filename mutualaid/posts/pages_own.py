@@ -19,6 +19,7 @@ from mutualaid.kit.texts import N_
 from mutualaid.members import profile
 from mutualaid.members.policies import SIGNED_IN, may_act
 from mutualaid.notices import store as inbox
+from mutualaid.notices import suspension
 from mutualaid.posts import actions, cards, reading, wire
 from mutualaid.posts.drafts import ReportDraft, ResolveDraft
 from mutualaid.posts.errors import PostNotOpen
@@ -43,7 +44,16 @@ async def list_own(request: Request, **more: Any) -> Response:
     ]
     further = f"/me?{urlencode({'cursor': found.next_cursor})}" if found.next_cursor else None
     me = await profile.describe(services, request.user.id)
-    return page(request, "posts/own.html", cards=cards, more=further, me=me, unread=unread, **more)
+    return page(
+        request,
+        "posts/own.html",
+        cards=cards,
+        more=further,
+        me=me,
+        unread=unread,
+        suspended=await suspension.told(request),
+        **more,
+    )
 
 
 async def _seen(request: Request, *, own: bool) -> PostView:

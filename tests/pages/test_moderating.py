@@ -74,6 +74,10 @@ async def test_a_member_is_suspended_from_the_case(house: House) -> None:
 
     assert page.path == "/moderation"
     assert "账号已被暂停" in (await author.open(post)).text
+    await house.work()
+    for path in ("/me", "/me/account", "/posts/new?kind=need"):  # told before anything is filled in
+        assert "管理员暂停了您的账号：疑似诈骗" in (await author.open(path)).text, path
+        assert "暂停" not in (await visitor.open(path)).text
 
 
 async def test_a_suspension_is_lifted_from_the_closed_case(house: House) -> None:
