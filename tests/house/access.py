@@ -198,7 +198,7 @@ PAGES: Final[dict[str, Row]] = {
     "POST /posts/{id}/pledge": ones_own("hidden2", 409, page=True, body={"post": "$own"}),
     "POST /posts/{id}/contact": ones_own("hidden2", 303, page=True, body={"channel": "words"}),
     "POST /posts/{id}/resolve": ones_own("hidden2", 303, page=True, body={"outcome": "elsewhere"}),
-    "POST /posts/{id}/withdraw": ones_own("hidden2", 409, page=True),
+    "POST /posts/{id}/withdraw": ones_own("hidden2", 303, page=True),
     "POST /me/sessions/{id}/end": ones_own("session2", 303, page=True),
     "POST /me/notices/{id}/open": ones_own("notice", 303, page=True),
     "GET /contacts/{id}": ones_own("contact2", both=True, page=True),
