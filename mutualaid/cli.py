@@ -94,7 +94,7 @@ def migrate(
 
         await (shape.downgrade if down else shape.upgrade)(services.database, to)
 
-    with_services(run)
+    with_services(run, anew=True)
     console.print("migrated")
 
 

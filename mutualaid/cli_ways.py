@@ -30,19 +30,46 @@ def refused(refusal: SettingsRefused) -> typer.Exit:
     return typer.Exit(2)
 
 
-def with_services(deed: Callable[..., Coroutine[Any, Any, T]], *args: Any) -> T:
-    """Run a deed that needs the open services."""
+def with_services(deed: Callable[[Any], Coroutine[Any, Any, T]], *, anew: bool = False) -> T:
+    """Run a deed that needs the open services. `anew`: also where there is no database yet, which is made then."""
     from mutualaid.wiring import open_services  # opened only where needed: --help stays quick
 
     given = settings()
+    if not anew:
+        _require_database(given)
     logs.configure()
 
     async def run() -> T:
         async with open_services(given) as services:
-            return await deed(services, *args)
+            return await deed(services)
 
     with told():
         return asyncio.run(run())
+
+
+def _require_database(given: Settings) -> None:
+    """Exit 2, nothing opened or made, where there is no database of ours, or one without its keys: most likely a wrong DATA."""
+    from mutualaid.migrate import is_there
+
+    if not asyncio.run(is_there(given.database_url)):
+        zh, en = "没有数据库", "no database"
+    elif not given.keys_dir.is_dir():
+        zh, en = "没有密钥", "no keys"
+    else:
+        return
+    where = f"{given.data}{'' if _in_data(given) else ' (MUTUALAID_DATABASE_URL)'}"
+    console.print(f"[red]{zh} / {en}[/red]: {where}", highlight=False, soft_wrap=True)
+    console.print(
+        "请检查 MUTUALAID_DATA;第一次使用请先运行 mutualaid migrate / "
+        "please check MUTUALAID_DATA; the first time, run mutualaid migrate before",
+        highlight=False,
+        soft_wrap=True,
+    )
+    raise typer.Exit(2)
+
+
+def _in_data(given: Settings) -> bool:
+    return str(given.data) in given.database_url
 
 
 @contextmanager

@@ -3,15 +3,18 @@
 Most starts have nothing to migrate, so alembic is imported only where it is used: it costs a fifth of a second.
 """
 
+import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
-from sqlalchemy import Connection, text
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+from sqlalchemy import Connection, NullPool, make_url, text
+from sqlalchemy.exc import DBAPIError, ProgrammingError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, create_async_engine
 
 from mutualaid.kit.database import Database
 
@@ -47,6 +50,36 @@ async def is_current(session: AsyncSession) -> bool:
     except DBAPIError:
         return False
     return standing == newest()
+
+
+async def is_there(url: str) -> bool:
+    """Whether a database of ours, of whatever age, is at this address. Looks without making anything.
+
+    One that does not answer counts as there: whoever opens it says what is wrong with it.
+    """
+    asked, address = "SELECT version_num FROM alembic_version", make_url(url)
+    if address.get_backend_name() == "sqlite":
+        return _file_is_there(Path(address.database or ""), asked)
+    engine = create_async_engine(address, poolclass=NullPool, connect_args={"timeout": 5.0})
+    try:
+        async with engine.connect() as connection:
+            return await connection.scalar(text(asked)) is not None
+    except ProgrammingError:
+        return False  # no such table
+    except (OSError, DBAPIError):
+        return True
+    finally:
+        await engine.dispose()
+
+
+def _file_is_there(path: Path, asked: str) -> bool:
+    if not path.is_file():
+        return False
+    with closing(sqlite3.connect(f"file:{quote(str(path.absolute()))}?mode=rw", uri=True)) as connection:
+        try:
+            return connection.execute(asked).fetchone() is not None
+        except sqlite3.DatabaseError:
+            return False  # no such table, or no database
 
 
 async def upgrade(database: Database, to: str = "head") -> None:

@@ -133,6 +133,14 @@ async def test_up_where_all_is_done_changes_nothing(empty: Database) -> None:
         assert await session.scalar(text("SELECT count(*) FROM jobs")) == 1
 
 
+async def test_a_database_is_there_once_it_was_migrated(empty: Database) -> None:
+    assert not await migrate.is_there(empty.url)
+
+    await migrate.upgrade(empty)
+
+    assert await migrate.is_there(empty.url)
+
+
 async def test_processes_that_start_together_take_turns(empty: Database, tmp_path: Path) -> None:
     environ = os.environ | {"MUTUALAID_DATABASE_URL": empty.url, "MUTUALAID_DATA": str(tmp_path / "data")}
 
