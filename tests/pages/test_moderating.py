@@ -80,6 +80,26 @@ async def test_a_member_is_suspended_from_the_case(house: House) -> None:
         assert "暂停" not in (await visitor.open(path)).text
 
 
+async def test_the_list_says_of_each_case_how_it_stands_and_of_an_empty_one_what_it_was_looked_through_for(
+    house: House,
+) -> None:
+    await reported(house)
+    visitor = await moderator(house)
+    for query in ("?state=closed", "?state=claimed", "?state=open&reason=scam"):
+        page = await visitor.open(f"/moderation{query}")
+        assert "没有符合的案件" in page.text and "没有待处理" not in page.text and "/moderation" in page.links(), query
+
+    page = await visitor.open("/moderation")
+    case = next(link for link in page.links() if link.startswith("/moderation/cases/"))
+    await visitor.send((await visitor.open(case)).form(f"{case}/claim"))
+    assert "由我处理，到" in (await visitor.open("/moderation?state=claimed")).text
+    await visitor.send((await visitor.open(case)).form(f"{case}/post"), deed="approve", reason="selling")
+
+    page = await visitor.open("/moderation?state=closed")
+    assert case in page.links() and "处理完毕于" in page.text and "由我处理" not in page.text
+    assert "没有待处理" in (await visitor.open("/moderation")).text
+
+
 async def test_a_suspension_is_lifted_from_the_closed_case(house: House) -> None:
     author, post = await reported(house)
     visitor = await moderator(house)
