@@ -13,7 +13,7 @@ import typer
 import uvloop
 
 from mutualaid import cli_match, cli_numbers
-from mutualaid.cli_ways import console, settings, told, with_services
+from mutualaid.cli_ways import console, listening_on, settings, told, with_services
 from mutualaid.kit import logs
 
 T = TypeVar("T")
@@ -47,18 +47,12 @@ def serve(
     worker: Annotated[bool, typer.Option(help="Work in this process too; --no-worker for serving only.")] = True,
 ) -> None:
     """Migrate, seed, serve; Ctrl-C stops cleanly."""
-    from mutualaid.serving import CannotListen, run
+    from mutualaid.serving import run
 
     given = settings()
     logs.configure()
-    try:
-        with told(), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(run(given, host=host, port=port, with_worker=worker))
-    except CannotListen as problem:
-        console.print(
-            f"[red]无法监听 / cannot listen on {host}:{port}[/red]: {problem}; 换一个 --port / try another --port"
-        )
-        raise typer.Exit(1) from None
+    with told(), listening_on(host, port), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(run(given, host=host, port=port, with_worker=worker))
 
 
 @app.command()

@@ -1,6 +1,7 @@
 """`mutualaid numbers | simulate | telephony …`: masked numbers, for an operator."""
 
 import asyncio
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -8,12 +9,15 @@ from typing import Annotated, Any
 import typer
 import uvloop
 
-from mutualaid.cli_ways import console, settings, told, with_services
+from mutualaid.cli_ways import console, listening_on, settings, told, with_services
 from mutualaid.kit import logs
 
 numbers = typer.Typer(no_args_is_help=True, help="Masked numbers: how many are needed; does the vendor agree with us?")
 simulate = typer.Typer(no_args_is_help=True, help="Vendors that answer on this machine, for development.")
 telephony = typer.Typer(no_args_is_help=True, help="Our own telephony (NUMBERS=kamailio).")
+
+
+_HERE = "127.0.0.1"  # simulators answer this machine only
 
 
 class VendorName(StrEnum):
@@ -142,16 +146,22 @@ def simulate_numbers(
     import uvicorn
 
     from mutualaid.kit import clock
+    from mutualaid.kit.listening import listen
     from mutualaid.kit.ring import hook_token
     from mutualaid.providers.numbers.simulators import running
 
+    if mode is not ModeName.axb and vendor is not VendorName.huawei:
+        raise typer.BadParameter(f"{vendor.value} 只有 axb / has only axb", param_hint="--mode")
     given = settings()
-    with told():
+    with told(), listening_on(_HERE, port):
+        listening = listen(_HERE, port)
         clock.follow(given.now_file)
         token = hook_token(given.keys_dir)
         plan = running.Plan(vendor.value, platform, token, mode=mode.value, numbers=count)
-        named = running.settings_for(plan, address=f"http://127.0.0.1:{port}", folder=given.data)
+        named = running.settings_for(plan, address=f"http://{_HERE}:{port}", folder=given.data)
     for name, value in named.items():
         typer.echo(f"{name}={value}")
     app = running.make(plan, now=clock.now).app()
-    uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning", timeout_graceful_shutdown=1)
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
+    with suppress(KeyboardInterrupt):
+        server.run(sockets=[listening])

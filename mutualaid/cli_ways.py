@@ -91,3 +91,17 @@ def told() -> Iterator[None]:
             "[red]数据库没有应答 / the database does not answer[/red]: MUTUALAID_DATABASE_URL, MUTUALAID_KEYS_URL"
         )
         raise typer.Exit(1) from None
+
+
+@contextmanager
+def listening_on(host: str, port: int) -> Iterator[None]:
+    """A port that is taken is said in a sentence."""
+    from mutualaid.kit.listening import CannotListen
+
+    try:
+        yield
+    except CannotListen as problem:
+        console.print(
+            f"[red]无法监听 / cannot listen on {host}:{port}[/red]: {problem}; 换一个 --port / try another --port"
+        )
+        raise typer.Exit(1) from None

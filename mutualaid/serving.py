@@ -14,19 +14,16 @@ import uvicorn
 from mutualaid import migrate
 from mutualaid.app import build_app, collect_seldom
 from mutualaid.kit import clock
-from mutualaid.kit.settings import Settings
+from mutualaid.kit.listening import listen
+from mutualaid.kit.settings import MAKERS, Settings
 from mutualaid.seed import seed
 from mutualaid.services import Services
 from mutualaid.wiring import open_services
 
 
-class CannotListen(Exception):
-    """The address is taken, not ours, or no address; the message is the system's."""
-
-
 async def run(settings: Settings, *, host: str, port: int, with_worker: bool) -> None:
     """Serve until SIGINT or SIGTERM. Raises `CannotListen` before anything is opened."""
-    listening = _listen(host, port)
+    listening = listen(host, port)
     files = _raise_files()
     async with open_services(settings) as services:
         await prepare(services)
@@ -81,20 +78,6 @@ class _Announced(uvicorn.Server):
                 loop.remove_signal_handler(number)
 
 
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind((host, port))
-        listening.listen(1024)
-    except OSError as problem:
-        listening.close()
-        raise CannotListen(problem.strerror) from problem
-    listening.setblocking(False)
-    return listening
-
-
 async def prepare(services: Services) -> None:
     """Bring the database to its newest shape and seed it; quick when there is nothing to do."""
     async with services.database.reading() as session:
@@ -119,7 +102,7 @@ def _raise_files() -> int:
 
 
 def _say(settings: Settings, address: str, with_worker: bool, files: int) -> None:
-    mode = "测试模式 / test mode: fake makers, nothing leaves this machine" if settings.dev else "prod"
+    mode = f"测试模式 / test mode: {pretended(settings)}" if settings.dev else "prod"
     print(f"mutualaid  {address}   API {address}/api/docs", flush=True)
     print(
         f"           {mode}; data in {settings.data}; {'with' if with_worker else 'without'} a worker{_memory()}",
@@ -129,6 +112,14 @@ def _say(settings: Settings, address: str, with_worker: bool, files: int) -> Non
         few = f"only {files} open files: about {files // 2} listeners at once; raise `ulimit -n`"
         print(f"           {few}", flush=True)
     print("           Ctrl-C 停止 / stops it", flush=True)
+
+
+def pretended(settings: Settings) -> str:
+    """What is only pretended: with a real maker among them, things do leave this machine."""
+    fakes = [maker for maker in MAKERS if getattr(settings, maker) == "fake"]
+    if len(fakes) == len(MAKERS):
+        return "fake makers, nothing leaves this machine"
+    return f"fake makers of {', '.join(fakes)} only" if fakes else "no fake makers"
 
 
 def _memory() -> str:
