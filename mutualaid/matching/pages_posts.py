@@ -17,7 +17,7 @@ from mutualaid.services import of
 
 
 async def show(request: Request) -> Response:
-    """One post; its author sees which match waits for an answer."""
+    """One post, with the match about it that waits for an answer."""
     return await pages_plaza.show(request, waiting=await _waiting(request))
 
 

@@ -223,14 +223,15 @@ class Waiting:
 
 
 async def waiting(session: AsyncSession, member_id: str, *, now: datetime) -> dict[str, Waiting]:
-    """By this member's post the match that waits for an answer, one's own answer first, then the newest."""
+    """By either post the match of this member's that waits for an answer, one's own answer first, then the newest."""
     query = select(Match).where(_mine(member_id), Match.state.in_(OPEN), Match.expires_at > now)
     found: dict[str, Waiting] = {}
     for match in await session.scalars(query.order_by(Match.proposed_at.desc(), Match.id)):
         side = match.side_of(member_id)
-        post_id, mine = match.need_post_id if side == "need" else match.offer_post_id, side not in match.accepted_by
-        if post_id not in found or (mine and not found[post_id].mine):
-            found[post_id] = Waiting(match.id, mine)
+        mine = side not in match.accepted_by
+        for post_id in match.post_ids:
+            if post_id not in found or (mine and not found[post_id].mine):
+                found[post_id] = Waiting(match.id, mine)
     return found
 
 

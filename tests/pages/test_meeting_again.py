@@ -60,6 +60,9 @@ async def test_an_urgent_match_says_so_to_the_giver_with_day_ways_and_hours(hous
     for visitor, post in ((needer, need), (giver, offer)):
         for where in (post, "/me"):
             assert page.path in (await visitor.open(where)).links(), where
+    for visitor, post in ((needer, offer), (giver, need)):
+        other = await visitor.open(post)
+        assert "正等您答复" in other.text and page.path in other.links() and f"{post}/pledge" not in other.links()
 
     await giver.send(page.form(f"{page.path}/decline"))
     await house.work()
