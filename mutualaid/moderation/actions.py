@@ -8,9 +8,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from mutualaid.contacts import ending as contacts
 from mutualaid.kit.errors import NotFound
 from mutualaid.kit.sealing import DataKey
+from mutualaid.members import persons
 from mutualaid.members.records import Member, Principal, Status
 from mutualaid.moderation import cases, rulings, store
-from mutualaid.moderation.errors import AuthorSuspended, OwnRuling, PostNotHidden
+from mutualaid.moderation.errors import AuthorSuspended, PostNotHidden
 from mutualaid.moderation.records import Ruling
 from mutualaid.moderation.rules import PostDeed
 from mutualaid.moderation.wire import PostRulingDraft
@@ -42,8 +43,7 @@ async def rule(
     post = await posts_store.get(session, post_id)
     if post is None:
         raise NotFound
-    if post.author_id == by.id:
-        raise OwnRuling
+    await cases.refuse_own(session, await persons.ids_of(session, post.author_id), by=by.id)
     standing = await store.lock_of_post(session, post_id)
     await cases.refuse_if_not_free(session, standing, by=by.id)
     was_hidden = post.state == "hidden"

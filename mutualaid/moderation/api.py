@@ -47,7 +47,7 @@ async def list_cases(request: Request) -> Response:
     asked = await query(request, CaseQuery)
     reader, spoken, catalogue = request.user.id, language(request), await snapshot.current(services.database)
     async with services.database.reading() as session:
-        page = await store.page(session, services.ring, asked)
+        page = await store.page(session, services.ring, asked, reader=reader)
         items = await reading.views(
             services.keys, session, page.cases, reader=reader, language=spoken, catalogue=catalogue
         )

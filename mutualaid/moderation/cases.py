@@ -1,6 +1,6 @@
 """Cases: opened once for a subject and a reason, joined by whoever reports it too, claimed by one, closed by a ruling."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,6 +12,7 @@ from mutualaid.kit import audit
 from mutualaid.kit.clock import sql_now
 from mutualaid.kit.database import new_id
 from mutualaid.kit.errors import NotFound
+from mutualaid.members import persons
 from mutualaid.moderation import store
 from mutualaid.moderation.errors import CaseClaimed, CaseClosed, OwnRuling
 from mutualaid.moderation.records import Case, CaseMember, Ruling
@@ -67,8 +68,7 @@ async def claim(session: AsyncSession, case_id: str, *, by: str, now: datetime) 
     409 `case_claimed` while another's claim holds, 409 `case_closed`, 403 `own_ruling` for whoever is a party.
     """
     await store.require_staff(session, by)
-    if by in await _parties(session, [case_id]):
-        raise OwnRuling
+    await refuse_party(session, [case_id], by=by)
     free = or_(not_(store.claim_holds()), Case.claimed_by == by)
     taken = await session.scalar(
         update(Case)
@@ -86,17 +86,27 @@ async def claim(session: AsyncSession, case_id: str, *, by: str, now: datetime) 
     return found
 
 
-async def _parties(session: AsyncSession, case_ids: Iterable[str]) -> set[str]:
-    """Everyone whom these cases are about; reporters only told of it."""
+async def refuse_party(session: AsyncSession, case_ids: Iterable[str], *, by: str) -> None:
+    """403 `own_ruling` for somebody whom one of these cases is about, by whichever of their accounts; reporters only told of
+    it."""
     parts = await store.parts_of(session, case_ids)
-    return {part.member_id for found in parts.values() for part in found if part.part != "reporter"}
+    parties = {part.member_id for found in parts.values() for part in found if part.part != "reporter"}
+    if not parties.isdisjoint(await persons.ids_of(session, by)):
+        raise OwnRuling
+
+
+async def refuse_own(session: AsyncSession, member_ids: Collection[str], *, by: str) -> None:
+    """403 `own_ruling` where these members are oneself, by whichever account, or are in a case with oneself that stands: who
+    is reported does not rule on who reported it."""
+    own = await persons.ids_of(session, by)
+    if not set(own).isdisjoint(member_ids) or await store.are_in_one_case(session, own, with_members=member_ids):
+        raise OwnRuling
 
 
 async def refuse_if_not_free(session: AsyncSession, cases: Iterable[Found], *, by: str) -> None:
     """403 `own_ruling` for a party of one of these cases, 409 `case_claimed` where another's claim on one holds."""
     found = list(cases)
-    if by in await _parties(session, [each.case.id for each in found]):
-        raise OwnRuling
+    await refuse_party(session, [each.case.id for each in found], by=by)
     if any(each.held_by_another(by) for each in found):
         raise CaseClaimed
 

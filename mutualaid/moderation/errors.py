@@ -17,7 +17,7 @@ class CaseClosed(AidError):
 
 
 class OwnRuling(AidError):
-    """Nobody rules on their own post, on themselves, or on a case in which they are a party."""
+    """Nobody rules on their own post, on themselves, on a case in which they are a party, or on whoever is in it with them."""
 
     kind = "forbidden"
     code = "own_ruling"

@@ -39,7 +39,7 @@ async def list_cases(request: Request) -> Response:
         asked = await parse(raw, CaseQuery)
         reader, spoken, catalogue = request.user.id, language(request), await snapshot.current(services.database)
         async with services.database.reading() as session:
-            found = await store.page(session, services.ring, asked)
+            found = await store.page(session, services.ring, asked, reader=reader)
             mine = await store.claimed_by(session, reader) if shown == "open" else 0
             views = await reading.views(
                 services.keys, session, found.cases, reader=reader, language=spoken, catalogue=catalogue
@@ -52,13 +52,14 @@ async def list_cases(request: Request) -> Response:
 
 
 async def _around(request: Request, form: Form = forms.EMPTY) -> dict[str, Any]:
-    """A case with its post, its reports and the members on whom may be ruled."""
+    """A case with its post, its reports and the members on whom may be ruled; 403 `own_ruling` for one of those."""
     services, reader, spoken = of(request), request.user.id, language(request)
     catalogue = await snapshot.current(services.database)
     async with services.database.reading() as session:
         found = await store.get(session, request.path_params["id"])
         if found is None:
             raise NotFound
+        await cases.refuse_party(session, [found.case.id], by=reader)
         views = await reading.views(
             services.keys, session, [found], reader=reader, language=spoken, catalogue=catalogue
         )

@@ -13,7 +13,7 @@ from mutualaid.members import persons, standing
 from mutualaid.members.records import Member, Principal, Status
 from mutualaid.members.rules import STAFF
 from mutualaid.moderation import cases, rulings, store
-from mutualaid.moderation.errors import AlreadySuspended, NotSuspended, OwnRuling
+from mutualaid.moderation.errors import AlreadySuspended, NotSuspended
 from mutualaid.moderation.rules import SETTLES, MemberDeed
 from mutualaid.moderation.wire import MemberRulingDraft
 from mutualaid.notices import actions as notices
@@ -43,8 +43,7 @@ async def rule(
     await store.require_staff(session, by.id)
     accounts = await persons.lock(session, member_id)
     member = next(each for each in accounts if each.id == member_id)
-    if any(each.id == by.id for each in accounts):
-        raise OwnRuling
+    await cases.refuse_own(session, [each.id for each in accounts], by=by.id)
     concerned = [member] if deed == "vouch" else [each for each in accounts if each.status == member.status]
     if any(each.role in STAFF for each in concerned) and by.role != "admin":
         raise Forbidden

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, func, not_, or_, select
+from sqlalchemy import ColumnElement, Select, and_, func, not_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from mutualaid.kit import cursors
@@ -12,6 +12,7 @@ from mutualaid.kit.audit import AuditRow
 from mutualaid.kit.clock import sql_now
 from mutualaid.kit.errors import Forbidden
 from mutualaid.kit.ring import KeyRing
+from mutualaid.members import persons
 from mutualaid.members.records import Member, Status
 from mutualaid.members.rules import STAFF, micros_of, moment_of
 from mutualaid.moderation.records import Case, CaseMember
@@ -56,6 +57,18 @@ async def get(session: AsyncSession, case_id: str) -> Found | None:
     query = select(Case, claim_holds()).where(Case.id == case_id).execution_options(populate_existing=True)
     found = (await session.execute(query)).first()
     return Found(*found) if found else None
+
+
+def _about(member_ids: Collection[str]) -> Select[str]:
+    """The ids of the cases that one of these is a party of; who only reported is none."""
+    return select(CaseMember.case_id).where(CaseMember.member_id.in_(member_ids), CaseMember.part != "reporter")
+
+
+async def are_in_one_case(session: AsyncSession, member_ids: Collection[str], *, with_members: Collection[str]) -> bool:
+    """Whether a case stands that one of these is a party of, and one of those is in."""
+    theirs = select(CaseMember.case_id).where(CaseMember.member_id.in_(with_members))
+    query = select(Case.id).where(Case.state != "closed", Case.id.in_(_about(member_ids)), Case.id.in_(theirs))
+    return await session.scalar(query.limit(1)) is not None
 
 
 async def claimed_by(session: AsyncSession, moderator_id: str) -> int:
@@ -115,10 +128,11 @@ class Page:
     next_cursor: str | None
 
 
-async def page(session: AsyncSession, ring: KeyRing, query: CaseQuery) -> Page:
-    """One page of the queue: whoever has waited longest comes first, then by id."""
+async def page(session: AsyncSession, ring: KeyRing, query: CaseQuery, *, reader: str) -> Page:
+    """One page of the queue: whoever has waited longest comes first, then by id. What is about the reader is left out."""
     bound = f"cases|{query.state}|{query.reason}"
-    statement = select(Case, claim_holds())
+    own = await persons.ids_of(session, reader)
+    statement = select(Case, claim_holds()).where(Case.id.not_in(_about(own)))
     if query.state is not None:
         statement = statement.where(_in_state(query.state))
     if query.reason is not None:

@@ -147,8 +147,28 @@ async def test_a_moderator_who_is_a_side_of_a_contradiction_rules_on_neither_pos
     for post in (need, offer):
         answer = await giver.post(f"/moderation/posts/{post['id']}/approve", {"reason": "contradiction", "note": ""})
         assert (answer.status_code, answer.json()["code"]) == (403, "own_ruling")
-    (case,) = await cases(giver, "?reason=contradiction")
+    assert await cases(giver, "?reason=contradiction") == []
+    (case,) = await cases(await a_moderator(house), "?reason=contradiction")
     assert case["state"] == "open"
+
+
+async def test_a_moderator_who_was_reported_neither_reads_it_nor_rules_on_who_reported_it(house: House) -> None:
+    needer, giver, need, _, _ = await agreed(house)
+    reported, other = await promoted(house, giver), await promoted(house, await house.member(), "admin")
+    (contact,) = (await needer.get("/me/contacts")).json()["items"]
+    await needer.post(f"/contacts/{contact['id']}/reports", {"reason": "abuse", "note": "他骂人"})
+    await house.work()
+    (case,) = await cases(other)
+    why = {"reason": "abuse", "note": ""}
+
+    assert await cases(reported) == []
+    refused = [
+        await reported.post(f"/moderation/cases/{case['id']}/claim"),
+        await reported.post(f"/moderation/members/{needer.id}/suspend", why),
+        await reported.post(f"/moderation/posts/{need['id']}/hide", why),
+    ]
+    assert [(answer.status_code, answer.json()["code"]) for answer in refused] == [(403, "own_ruling")] * 3
+    assert (await other.post(f"/moderation/members/{giver.id}/suspend", why)).status_code == 200
 
 
 async def test_an_agreement_that_nobody_records_is_asked_about_and_its_lapse_is_told(house: House) -> None:

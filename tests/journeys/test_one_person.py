@@ -4,7 +4,7 @@ import pytest
 from httpx2 import Response
 
 from tests.harness import House, Person, a_need, an_offer
-from tests.moderation.people import a_moderator, deeds_of, promoted, told
+from tests.moderation.people import a_moderator, cases, deeds_of, promoted, told
 
 CARD = 900
 WHY = {"reason": "scam", "note": ""}
@@ -181,3 +181,21 @@ async def test_a_block_holds_against_every_account_of_both(house: House) -> None
     assert (await other.post(f"/posts/{again['id']}/matches", pledge)).status_code == 404
     stranger = await house.member()
     assert (await stranger.post(f"/posts/{again['id']}/contact")).status_code in (201, 202)
+
+
+async def test_a_moderator_rules_on_no_account_of_theirs_and_reads_no_case_about_one(house: House) -> None:
+    moderator, other = await promoted(house, await an_account(house)), await an_account(house)
+    post = await other.publish(a_need())
+    reporter = await house.member()
+    assert (await reporter.post(f"/posts/{post['id']}/reports", WHY | {"note": "骗子"})).status_code == 201
+    await house.work()
+    (case,) = await cases(await a_moderator(house))
+
+    assert await cases(moderator) == []
+    deeds = [f"/moderation/posts/{post['id']}/{deed}" for deed in ("hide", "restore", "approve", "close")]
+    deeds += [f"/moderation/members/{other.id}/{deed}" for deed in ("vouch", "suspend", "restore")]
+    for path in (*deeds, f"/moderation/members/{reporter.id}/suspend"):
+        refused = await moderator.post(path, WHY)
+        assert (refused.status_code, refused.json()["code"]) == (403, "own_ruling"), path
+    refused = await moderator.post(f"/moderation/cases/{case['id']}/claim")
+    assert (refused.status_code, refused.json()["code"]) == (403, "own_ruling")

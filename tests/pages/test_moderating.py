@@ -10,9 +10,13 @@ from tests.pages.visitor import Visitor
 async def moderator(house: House) -> Visitor:
     phone = house.stranger().phone
     visitor = await Visitor(house).sign_in(phone)
+    await promote(house, phone)
+    return visitor
+
+
+async def promote(house: House, phone: str) -> None:
     async with house.services.database.transaction() as session:
         await standing.promote(session, Phone(phone), "moderator", actor=None, now=clock.now())
-    return visitor
 
 
 async def reported(house: House) -> tuple[Visitor, str]:
@@ -54,6 +58,19 @@ async def test_a_moderator_claims_a_case_and_closes_the_post_with_a_reason(house
 
     assert "已被管理员关闭" in (await author.open(post)).text
     assert "管理员关闭了" in (await author.open("/me/notices")).text
+
+
+async def test_a_moderator_does_not_read_what_was_reported_of_them(house: House) -> None:
+    author, _ = await reported(house)
+    other = await moderator(house)
+    await promote(house, author.phone)
+    page = await other.open("/moderation")
+    case = next(link for link in page.links() if link.startswith("/moderation/cases/"))
+
+    queue, own = await author.open("/moderation"), await author.open(case)
+
+    assert "没有待处理" in queue.text and case not in queue.links()
+    assert own.status == 403 and "要我先转账" not in own.text
 
 
 async def test_a_member_is_suspended_from_the_case(house: House) -> None:
