@@ -41,7 +41,7 @@ for i, key in ipairs(KEYS) do
 end
 if wait > 0 then return {0, wait, 0, named} end
 for i, key in ipairs(KEYS) do
-  redis.call('SET', key, string.format('%.0f', full[i]), 'PX', math.ceil((full[i] - now) / 1000) + 1)
+  redis.call('SET', key, string.format('%.0f', full[i]), 'PX', math.ceil(math.max(full[i] - now, 0) / 1000) + 1)
 end
 return {1, 0, least, named}
 """)
@@ -115,6 +115,10 @@ class Limiter:
     ) -> Verdict:
         """Count one limit. Raises `LimiterUnavailable` where the cache is lost and the limit must hold."""
         return await self.take_all([Ask(name, subject, rate, cost)], on_loss=on_loss)
+
+    async def give_back(self, name: str, subject: str, *, rate: Rate) -> None:
+        """What was counted came to nothing: as if one had not been taken. Where the cache is lost, so is this."""
+        await self.take_all([Ask(name, subject, rate, cost=-1)], on_loss="local")
 
     async def take_all(self, asks: Sequence[Ask], *, on_loss: OnLoss | None = None) -> Verdict:
         """Count several limits together: all are let through and pay, or none pays. At least one."""

@@ -4,6 +4,7 @@ Relaxed settings lift what is counted by number, address, block and session; wha
 """
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Final
 
 from mutualaid.kit.errors import TooMany
@@ -11,6 +12,7 @@ from mutualaid.kit.limits import Ask, Rate
 from mutualaid.kit.peers import Peer
 from mutualaid.kit.phones import Phone
 from mutualaid.members.errors import CodesTooOften
+from mutualaid.members.rules import REAL_NAME_TRIES
 from mutualaid.services import Services
 
 _HOUR: Final = 3600
@@ -22,6 +24,9 @@ _BY_PREFIX: Final = Rate(100, _HOUR)
 _SIGN_INS_BY_ADDRESS: Final = Rate(60, _HOUR, burst=20)
 _CHECKS_BY_MEMBER: Final = Rate(20, 24 * _HOUR)
 _CHECKS_BY_ADDRESS: Final = Rate(20, _HOUR)
+_NUMBER: Final = "identity.number"
+# One comes back after a day only: of a number that is counted by the day there are never more than the burst.
+_CHECKS_BY_NUMBER: Final = Rate(REAL_NAME_TRIES, REAL_NAME_TRIES * 24 * _HOUR)
 
 
 async def for_code(services: Services, phone: Phone, *, peer: Peer, session_id: str | None) -> None:
@@ -45,9 +50,25 @@ async def for_sign_in(services: Services, *, peer: Peer) -> None:
 
 
 async def for_identity_check(services: Services, member_id: str, *, peer: Peer) -> None:
-    """Before a real-name check; the five tries a day are counted elsewhere, by rows."""
+    """Before a real-name check; the five tries a day are counted elsewhere: a member's by rows."""
     member = [Ask("identity.member", member_id, _CHECKS_BY_MEMBER)]
     await _take(services, member, [Ask("identity.address", peer.address, _CHECKS_BY_ADDRESS)], TooMany)
+
+
+async def for_identity_number(services: Services, number: str, *, today: date) -> bool:
+    """Before the maker is asked about this ID number: whether it may be, `REAL_NAME_TRIES` times a day, whoever asks. The
+    tries that stand in a member's row begin anew for who leaves and comes back. Only wrong guesses count in the end."""
+    asked = _of_number(number, today)
+    return (await services.limits.take(_NUMBER, asked, rate=_CHECKS_BY_NUMBER, on_loss="closed")).allowed
+
+
+async def no_wrong_guess(services: Services, number: str, *, today: date) -> None:
+    """The maker did not answer, or said that the name is right: that costs the number no try."""
+    await services.limits.give_back(_NUMBER, _of_number(number, today), rate=_CHECKS_BY_NUMBER)
+
+
+def _of_number(number: str, today: date) -> str:
+    return f"{number}|{today.isoformat()}"
 
 
 async def _take(

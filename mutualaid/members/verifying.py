@@ -13,7 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from mutualaid.kit import audit, clock, outbox, sealing
 from mutualaid.kit.database import ring_after_commit
 from mutualaid.kit.errors import ProviderUnavailable
-from mutualaid.members import identity, rules, store
+from mutualaid.kit.limits import LimiterUnavailable
+from mutualaid.members import identity, pacing, rules, store
 from mutualaid.members.errors import (
     RealNameMismatch,
     RealNameTriesUsed,
@@ -76,12 +77,9 @@ async def _compare(
     """Take one of the day's tries, ask the maker, give the try back if the maker did not answer."""
     async with services.database.transaction() as session:
         await _take_try(session, member_id, today=today, now=now)
-    # One question a day about one identity has one key, so that a time-out and its repetition are billed once.
-    question = "\n".join((member_id, name, identity_number.normalised, today.isoformat()))
-    key = sealing.lookup(services.ring, "real_name_question", question).hex()
     try:
-        return await services.realname.check(name, identity_number.normalised, key=key)
-    except ProviderUnavailable:
+        return await _ask_maker(services, member_id, name, identity_number.normalised, today=today, now=now)
+    except (ProviderUnavailable, LimiterUnavailable):
         async with services.database.transaction() as session:
             await session.execute(
                 update(Member)
@@ -91,6 +89,25 @@ async def _compare(
             )
             audit.note(session, actor=member_id, deed="real_name.unanswered", subject=member_id, now=now)
         raise
+
+
+async def _ask_maker(
+    services: Services, member_id: str, name: str, number: str, *, today: date, now: datetime
+) -> Result:
+    """Ask unless this number has had its wrong guesses of the day, by whichever accounts."""
+    if not await pacing.for_identity_number(services, number, today=today):
+        raise RealNameTriesUsed(retry_after=_until_tomorrow(now))
+    # One question a day about one identity has one key, so that a time-out and its repetition are billed once.
+    question = "\n".join((member_id, name, number, today.isoformat()))
+    key = sealing.lookup(services.ring, "real_name_question", question).hex()
+    try:
+        result = await services.realname.check(name, number, key=key)
+    except ProviderUnavailable:
+        await pacing.no_wrong_guess(services, number, today=today)
+        raise
+    if result is Result.MATCH:
+        await pacing.no_wrong_guess(services, number, today=today)
+    return result
 
 
 async def _take_try(session: AsyncSession, member_id: str, *, today: date, now: datetime) -> None:

@@ -32,6 +32,18 @@ async def test_a_burst_is_let_through_and_no_more(cache: Cache, ring: KeyRing) -
     assert verdicts[0].retry_after_s == 0 and verdicts[5].retry_after_s == 720
 
 
+async def test_what_is_given_back_may_be_taken_again_and_no_more(cache: Cache, ring: KeyRing) -> None:
+    limiter = Limiter(cache, ring)
+    await limiter.give_back("codes", "a", rate=FIVE)  # nothing was owed
+    for _ in range(3):
+        assert (await limiter.take("codes", "a", rate=FIVE)).allowed
+        await limiter.give_back("codes", "a", rate=FIVE)
+
+    verdicts = [await limiter.take("codes", "a", rate=FIVE) for _ in range(6)]
+
+    assert [v.allowed for v in verdicts] == [True] * 5 + [False]
+
+
 async def test_one_who_waits_as_told_is_let_through(cache: Cache, ring: KeyRing) -> None:
     limiter, rate = Limiter(cache, ring), Rate(1, 0.2)
     await limiter.take("codes", "a", rate=rate)

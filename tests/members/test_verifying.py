@@ -11,6 +11,7 @@ from mutualaid.kit import sealing
 from mutualaid.kit.audit import AuditRow
 from mutualaid.kit.clock import now
 from mutualaid.kit.errors import ProviderUnavailable
+from mutualaid.kit.limits import LimiterUnavailable
 from mutualaid.kit.outbox import Job
 from mutualaid.members import consents, identity, leaving, sessions, standing, store, verifying
 from mutualaid.members.errors import (
@@ -26,10 +27,12 @@ from mutualaid.members.signing_in import SignedIn
 from mutualaid.providers.realname import Result
 from mutualaid.providers.realname.appointment import Appointment
 from mutualaid.services import Services
+from tests.harness import id_number
 from tests.members.people import a_member, consenting
 from tests.moments import Clock
 
 NUMBER = "45010319950615001" + "4"
+OTHERS = id_number(7)
 
 
 async def _consenting(services: Services, phone: str = "+8613800138000") -> SignedIn:
@@ -147,6 +150,56 @@ async def test_a_maker_that_does_not_answer_costs_no_try(services: Services) -> 
 
     assert (await _member(services, signed)).tries == 0
     assert await _check(services, signed) == "checked"
+
+
+async def test_a_number_has_five_tries_a_day_whoever_asks(
+    services: Services, monkeypatch: pytest.MonkeyPatch, clock: Clock
+) -> None:
+    keys = _answering(services, monkeypatch, Result.MISMATCH)
+    for n in range(5):
+        with pytest.raises(RealNameMismatch):
+            await _check(services, await _consenting(services, f"+861390000{n:04d}"))
+    sixth = await _consenting(services)
+
+    with pytest.raises(RealNameTriesUsed) as refusal:
+        await _check(services, sixth)
+
+    assert refusal.value.retry_after == 4 * 3600 + 1 and len(keys) == 5
+    with pytest.raises(RealNameMismatch):
+        await _check(services, sixth, number=OTHERS)
+    clock.advance(days=1)
+    with pytest.raises(RealNameMismatch):
+        await _check(services, sixth)
+
+
+async def test_what_is_no_wrong_guess_costs_the_number_nothing(services: Services) -> None:
+    signed = await _consenting(services)
+    services.realname.told.fail("down", times=8)  # type: ignore[attr-defined] # the fake's own handle
+
+    for _ in range(8):
+        with pytest.raises(ProviderUnavailable):
+            await _check(services, signed)
+
+    for n in range(6):
+        assert await _check(services, await _consenting(services, f"+861390000{n:04d}")) == "checked"
+    with pytest.raises(RealNameMismatch):
+        await _check(services, signed, "错小明")
+
+
+async def test_without_the_limiter_nobody_is_asked_and_no_try_is_lost(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signed, keys = await _consenting(services), _answering(services, monkeypatch, Result.MATCH)
+
+    async def lost(*_args: Any, **options: Any) -> Any:
+        assert options["on_loss"] == "closed"
+        raise LimiterUnavailable
+
+    monkeypatch.setattr(services.limits, "take", lost)
+    with pytest.raises(LimiterUnavailable):
+        await _check(services, signed)
+
+    assert keys == [] and (await _member(services, signed)).tries == 0
 
 
 async def test_the_same_question_has_the_same_key_for_a_day(
