@@ -67,9 +67,32 @@ async def test_an_urgent_match_says_so_to_the_giver_with_day_ways_and_hours(hous
     await giver.send(page.form(f"{page.path}/decline"))
     await house.work()
     told = await giver.open(page.path)
-    assert "谢绝后不能恢复" in told.text
+    assert "谢绝后不能恢复" in told.text and "您已谢绝" in told.text and "您的信息继续开放" in told.text
+    told = await needer.open(page.path)
+    assert "邻居已谢绝" in told.text and "您已谢绝" not in told.text and "您的信息继续开放" in told.text
     assert "已被谢绝" in (await giver.open(f"{need}/pledge")).text
     assert " 新 " not in (await giver.open("/me/notices")).text  # nothing is left to answer there
+
+
+async def test_a_match_that_failed_says_who_said_why_and_what_stays_open(house: House) -> None:
+    needer, giver, _, match = await agreed_two(house)
+    await giver.send((await giver.open(match)).form(f"{match}/fail"), reason="changed_mind")
+
+    page = await giver.open(match)
+    assert "您登记的原因 改变主意了" in page.text and "您的信息继续开放" in page.text
+    page = await needer.open(match)
+    assert "邻居登记的原因 改变主意了" in page.text and "不会再匹配" in page.text
+
+
+async def test_a_withdrawn_match_says_whose_post_has_ended(house: House) -> None:
+    needer, giver, need, match = await agreed_two(house)
+    await needer.send((await needer.open(f"{need}/withdraw")).form(f"{need}/withdraw"))
+    await house.work()
+
+    page = await giver.open(match)
+    assert "因为邻居的信息已结束" in page.text and "您的信息继续开放" in page.text
+    page = await needer.open(match)
+    assert "因为您的信息已结束" in page.text and "您的信息继续开放" not in page.text
 
 
 async def test_a_lapsed_match_says_who_did_not_answer_and_its_notice_is_read(house: House) -> None:
