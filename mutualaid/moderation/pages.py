@@ -66,6 +66,7 @@ async def _around(request: Request, form: Form = forms.EMPTY) -> dict[str, Any]:
         names = await contacts.display_names(session, [part.id for part in views[0].members])
         match = await reading.disputed(session, found.case, catalogue=catalogue, language=spoken)
         author = await reading.author_of(session, found.case)
+        rulings = await reading.past_rulings(services.keys, session, views[0])
         suspended = await store.suspended_of(session, [part.id for part in views[0].members])
     closed = views[0].state == "closed"
     people = [
@@ -77,6 +78,7 @@ async def _around(request: Request, form: Form = forms.EMPTY) -> dict[str, Any]:
         "case": views[0],
         "people": people,
         "match": match,
+        "rulings": rulings,
         "whose": next((part.role for part in views[0].members if part.id == author), None),
         "form": form,
         "reasons": _REASONS,

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from mutualaid.catalogue.snapshot import Catalogue
+from mutualaid.contacts import store as contacts
 from mutualaid.contacts.records import ContactReport
 from mutualaid.kit import sealing
 from mutualaid.kit.keystore import KeyStore
@@ -17,14 +19,16 @@ from mutualaid.matching import reading as matches
 from mutualaid.matching.records import Match
 from mutualaid.matching.wire import MatchView
 from mutualaid.moderation import store
-from mutualaid.moderation.records import Case, CaseMember
-from mutualaid.moderation.rules import Reason
+from mutualaid.moderation.records import Case, CaseMember, Ruling
+from mutualaid.moderation.rules import MemberDeed, PostDeed, Reason
 from mutualaid.moderation.store import Found
 from mutualaid.moderation.wire import CaseView, PartView, ReportView
 from mutualaid.posts import cards
 from mutualaid.posts.cards import Card
 from mutualaid.posts.records import Post, Report
 from mutualaid.posts.wire import PostView, post_view
+
+_PAST: Final = 20  # rulings that a case shows
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,47 @@ async def disputed(session: AsyncSession, case: Case, *, catalogue: Catalogue, l
     if match is None:
         return None
     return await matches.one(session, match, reader=match.need_author_id, catalogue=catalogue, language=language)
+
+
+@dataclass(frozen=True, slots=True)
+class PastRuling:
+    """A decision on a case's post, or on `member`, one of those in it. `note`: None where there is none, or the moderator
+    who wrote it has left and it can be read by nobody."""
+
+    made_at: datetime
+    deed: PostDeed | MemberDeed
+    reason: Reason
+    moderator: str
+    member: str | None
+    note: str | None
+
+
+async def past_rulings(keys: KeyStore, session: AsyncSession, case: CaseView) -> list[PastRuling]:
+    """What was decided before on the case's post and on those in it, the newest first."""
+    theirs = Ruling.member_id.in_([part.id for part in case.members])
+    about = or_(theirs, Ruling.post_id == case.post.id) if case.post else theirs
+    query = select(Ruling).where(about).order_by(Ruling.made_at.desc(), Ruling.id).limit(_PAST)
+    found = (await session.scalars(query)).all()
+    opening = await keys.get_many(ruling.moderator_id for ruling in found if ruling.note)
+    people = {who for ruling in found for who in (ruling.moderator_id, ruling.member_id) if who is not None}
+    names = await contacts.display_names(session, people)
+    return [
+        PastRuling(
+            made_at=ruling.made_at,
+            deed=ruling.deed,
+            reason=ruling.reason,
+            moderator=names.get(ruling.moderator_id, ""),
+            member=names.get(ruling.member_id, "") if ruling.member_id else None,
+            note=_note(ruling, opening.get(ruling.moderator_id)),
+        )
+        for ruling in found
+    ]
+
+
+def _note(ruling: Ruling, key: DataKey | None) -> str | None:
+    if ruling.note is None or key is None:
+        return None
+    return sealing.unseal_text(key, ruling.note, table=Ruling.__tablename__, column="note", row=ruling.id)
 
 
 async def author_of(session: AsyncSession, case: Case) -> str | None:

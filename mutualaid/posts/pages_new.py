@@ -36,6 +36,7 @@ from mutualaid.services import of
 
 _MOST_LINES: Final = 10
 _STAYS: Final = (24, 72, 168, 336)  # hours to choose from
+_OF_LINE: Final = ("item", "quantity")
 _HOME: Final = {"province": ["450000"], "city": ["450100"]}  # Nanning, until something else was chosen
 
 
@@ -148,11 +149,16 @@ def substitutable(catalogue: Catalogue, spoken: Language) -> list[str]:
 
 
 async def show_form(request: Request) -> Response:
-    """An empty form; `kind`, `next` and `item`, one for each line, may stand in the address."""
+    """An empty form; `kind`, `next`, `region`, and `item` and `quantity`, one for each line, may stand in the address."""
     asked = forms.of_query(request)
     typed = {name: [asked.get(name)] for name in ("kind", "next")}
-    items = {f"lines.{n}.item": [item] for n, item in enumerate(asked.all("item"))}
-    form = Form({**typed, **_HOME, **items, "handover": ["pickup"]})
+    home = _HOME
+    if asked.has("region"):
+        async with of(request).database.reading() as session:
+            line = await picking.line_of(session, asked.get("region"))
+        home = {name: [code] for name, code in zip(("province", "city", "region"), line, strict=False)}
+    lines = {f"lines.{n}.{name}": [value] for name in _OF_LINE for n, value in enumerate(asked.all(name))}
+    form = Form({**typed, **home, **lines, "handover": ["pickup"]})
     checker = await Checker.at_door(of(request), language(request))
     return page(request, "posts/new.html", **await around(request, form, lines_of(form), checker))
 

@@ -49,6 +49,15 @@ async def pick(session: AsyncSession, province: str, city: str, district: str) -
     return Picked(provinces, cities, districts, province, city, district)
 
 
+async def line_of(session: AsyncSession, code: str) -> list[str]:
+    """The choices that lead to this region, the widest first; none for a code that is none."""
+    line: list[str] = []
+    while code.isascii() and code.isdigit() and (region := await store.get(session, code)) is not None:
+        line.insert(0, region.code)
+        code = region.parent or ""
+    return line
+
+
 async def _below(session: AsyncSession, choices: Sequence[Region], chosen: str) -> tuple[str, Sequence[Region]]:
     if all(region.code != chosen for region in choices):
         return "", []

@@ -1,5 +1,9 @@
 """From the landing to a post and its end, by forms, without scripts."""
 
+from urllib.parse import quote
+
+import pytest
+
 from tests.harness import House
 from tests.pages.visitor import Visitor
 
@@ -241,6 +245,20 @@ async def test_solved_asks_how_and_ends_the_post(visitor: Visitor) -> None:
     page = await visitor.open(f"{post}/resolve")
     assert page.path == post and "已经结束" in page.text
     assert "1 个求药已解决" in (await visitor.open("/")).text
+    again = next(link for link in page.links() if link.startswith("/posts/new?kind=need&"))
+    form = (await visitor.open(again)).form("/posts/new")
+    assert {("lines.0.item", "ibuprofen"), ("lines.0.quantity", "4"), ("region", "450103")} <= set(form.fields)
+
+
+@pytest.mark.parametrize("region", ["450103", "310101", "110000", "999999", "\x00", "四五零"])
+async def test_a_form_begins_in_the_region_of_its_address_or_in_none(visitor: Visitor, region: str) -> None:
+    await visitor.settled()
+    page = await visitor.open(f"/posts/new?kind=need&region={quote(region)}")
+
+    assert page.status in (200, 400, 422)
+    if page.status == 200 and region in ("450103", "310101", "110000"):
+        chosen = [value for name, value in page.form("/posts/new").fields if name in ("province", "city", "region")]
+        assert [code for code in chosen if code][-1] == region
 
 
 async def test_a_post_is_confirmed_and_taken_down_by_its_author_only(house: House, visitor: Visitor) -> None:
