@@ -76,6 +76,22 @@ async def mark_read(session: AsyncSession, notice_id: str, *, by: str, now: date
     return await store.get_own(session, notice_id, by)
 
 
+async def mark_all_read(session: AsyncSession, newest_id: str, *, by: str, now: datetime) -> int:
+    """One's own notices up to this one were seen; later ones were not. How many were new."""
+    newest = await store.get_own(session, newest_id, by)
+    read = await session.scalars(
+        update(Notice)
+        .where(Notice.member_id == by, Notice.read_at.is_(None), Notice.created_at <= newest.created_at)
+        .values(read_at=now)
+        .returning(Notice.id)
+        .execution_options(synchronize_session=False)
+    )
+    found = read.all()
+    for notice_id in found:
+        audit.note(session, actor=by, deed="notice.read", subject=notice_id, now=now)
+    return len(found)
+
+
 async def forget(session: AsyncSession, member_id: str) -> None:
     """Delete a member's inbox: part of their erasure."""
     await session.execute(delete(Notice).where(Notice.member_id == member_id))

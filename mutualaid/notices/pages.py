@@ -8,10 +8,12 @@ from starlette.responses import Response
 
 from mutualaid.kit import clock
 from mutualaid.kit.doors import language, parse
+from mutualaid.kit.errors import NotFound
 from mutualaid.kit.faces import forms
 from mutualaid.kit.faces.rendering import go, page
 from mutualaid.kit.faces.rows import row
 from mutualaid.kit.letterbox import Letter, Showing
+from mutualaid.kit.texts import N_
 from mutualaid.members import needs, own_phone
 from mutualaid.members.policies import SIGNED_IN
 from mutualaid.notices import actions, store
@@ -56,7 +58,17 @@ async def open_one(request: Request) -> Response:
     return go(request, _ABOUT[notice.subject_type].format(id=notice.subject_id))
 
 
+async def read_all(request: Request) -> Response:
+    newest = (await forms.read(request)).get("newest")
+    if not newest.isalnum():  # nor any text that a database would not take
+        raise NotFound
+    async with of(request).database.transaction() as session:
+        await actions.mark_all_read(session, newest, by=request.user.id, now=clock.now())
+    return go(request, "/me/notices", said=N_("All is marked as read."))
+
+
 PAGES = (
     row("GET", "/me/notices", list_own, SIGNED_IN, "The inbox"),
+    row("POST", "/me/notices/read", read_all, SIGNED_IN, "Nothing in the inbox is new any more", limit="write"),
     row("POST", "/me/notices/{id}/open", open_one, SIGNED_IN, "Read a notice, go to what it is about"),
 )

@@ -182,6 +182,7 @@ PAGES: Final[dict[str, Row]] = {
     "POST /posts/new": oneself(422, page=True),
     "GET /me": oneself(page=True),
     "GET /me/notices": oneself(page=True),
+    "POST /me/notices/read": oneself(404, page=True),
     "GET /me/matches": oneself(page=True),
     "GET /me/contacts": oneself(page=True),
     "GET /static/{path:path}": everybody(on="static"),

@@ -198,6 +198,28 @@ async def test_a_notice_leads_to_what_it_is_about_and_is_read_then(house: House)
     assert " 新 " not in (await needer.open("/me/notices")).text
 
 
+async def test_the_inbox_is_marked_as_read_up_to_what_was_shown(house: House) -> None:
+    needer, giver = await two(house)
+    await needer.publish()
+    await giver.publish("offer")
+    await house.work()
+    shown = await needer.open("/me/notices")
+    assert " 新 " in shown.text
+    await giver.send((await first_match(giver)).form(f"{(await first_match(giver)).path}/accept"))
+    house.clock.advance(seconds=1)
+    await house.work()
+
+    wrong = [await needer.send(shown.form("/me/notices/read"), newest=newest) for newest in ("", "\x00", "0" * 32)]
+    page = await needer.send(shown.form("/me/notices/read"))
+
+    assert all(each.status in (400, 404, 422) for each in wrong)
+    assert page.path == "/me/notices" and "都已标为已读" in page.text
+    later = await needer.open("/me/notices")
+    assert later.text.count(" 新 ") == later.markup.count("/open") - shown.markup.count("/open")
+    page = await needer.send(later.form("/me/notices/read")) if " 新 " in later.text else later
+    assert " 新 " not in page.text and "全部标为已读" not in page.text
+
+
 async def test_a_pledge_first_posts_what_one_has_and_comes_back(house: House) -> None:
     needer, giver = await two(house)
     need = post_of(await needer.publish(contact="words"))
