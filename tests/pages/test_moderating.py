@@ -125,12 +125,12 @@ async def test_a_suspension_is_lifted_from_the_closed_case(house: House) -> None
     page = await visitor.open(case)
     whom = next(a["value"] for tag, a in page.reader.tags if tag == "input" and a.get("name") == "member.id")
     form = page.form(f"{case}/member")
-    ruling = {"member__deed": "suspend", "member__reason": "scam", "member__note": "屡次要先转账"}
-    await visitor.send(form, member__id=whom, **ruling)
+    note = "屡次要先转账"
+    await visitor.send(form, member__id=whom, member__deed="suspend", member__reason="scam", member__note=note)
     await visitor.send((await visitor.open(case)).form(f"{case}/post"), deed="close", reason="selling")
 
     told = (await (await moderator(house)).open(case)).text
-    assert "已作的裁决" in told and "屡次要先转账" in told and "永久关闭" in told
+    assert "已作的裁决" in told and note in told and "永久关闭" in told
     page = await visitor.open(case)
     assert "此事已处理完毕" in page.text
     offered = [a["value"] for tag, a in page.reader.tags if tag == "input" and a.get("name") == "member.deed"]
