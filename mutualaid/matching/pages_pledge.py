@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from mutualaid.catalogue import snapshot
 from mutualaid.catalogue.snapshot import Catalogue
-from mutualaid.kit import clock
+from mutualaid.kit import cells, clock
 from mutualaid.kit.doors import language, parse
 from mutualaid.kit.errors import FieldError, Invalid, NotFound
 from mutualaid.kit.faces import forms
@@ -61,10 +61,16 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One of one's own posts and the pairs it makes."""
+    """One of one's own posts and the pairs it makes; how far the two lie apart, and how far the nearer reach of both goes."""
 
     mine: PostView
     pairs: list[Pair]
+    metres: int
+    reach_km: int
+
+    @property
+    def too_far(self) -> bool:
+        return self.metres > self.reach_km * 1000
 
 
 async def _around(request: Request, form: Form) -> dict[str, Any]:
@@ -88,7 +94,8 @@ async def _around(request: Request, form: Form) -> dict[str, Any]:
         pairs = _pairs(mine, theirs, catalogue, request, start=n)
         n += len(pairs)
         if pairs and mine.id not in ended:
-            choices.append(Choice(view(mine), pairs))
+            metres, reach_km = cells.between_m(mine.cell, theirs.cell), min(mine.reach_km, theirs.reach_km)
+            choices.append(Choice(view(mine), pairs, metres, reach_km))
     other, here = rules.other(theirs.kind), quote(f"/posts/{theirs.id}/pledge", safe="")
     make = f"/posts/new?kind={other}&item={theirs.lines[0].item}&next={here}"
     past = any(mine.id in ended for mine in own)

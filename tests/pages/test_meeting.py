@@ -220,6 +220,18 @@ async def test_the_inbox_is_marked_as_read_up_to_what_was_shown(house: House) ->
     assert " 新 " not in page.text and "全部标为已读" not in page.text
 
 
+async def test_a_pledge_says_how_far_it_is_and_what_is_farther_than_one_of_the_two_goes(house: House) -> None:
+    needer, giver = await two(house)
+    need = post_of(await needer.publish(reach_km="5"))
+    await giver.publish("offer")
+    near = await giver.open(f"{need}/pledge")
+    await giver.publish("offer", city="450200", region="450202")
+    both = await giver.open(f"{need}/pledge")
+
+    assert "同一片区" in near.text and "超出了" not in near.text
+    assert "同一片区" in both.text and both.text.count("超出了你们中一方 5 公里的范围") == 1
+
+
 async def test_a_pledge_first_posts_what_one_has_and_comes_back(house: House) -> None:
     needer, giver = await two(house)
     need = post_of(await needer.publish(contact="words"))
