@@ -124,7 +124,7 @@ async def rule_on_post(request: Request) -> Response:
 
 
 async def rule_on_member(request: Request) -> Response:
-    """Suspend, restore or vouch for one of the members whom the case is about."""
+    """Suspend, restore or vouch for one of the members whom the case is about; the case itself may still be open."""
     form, by = await forms.read(request), request.user
     around = await _around(request, form)
     key = await of(request).keys.get(by.id)
@@ -146,7 +146,7 @@ async def rule_on_member(request: Request) -> Response:
             raise NotFound
         async with of(request).database.transaction() as session:
             await standing.rule(session, whom, deed, draft, by=by, key=key, now=clock.now())
-    return go(request, "/moderation", said=N_("Ruled; those whom it concerns are told."))
+    return go(request, f"/moderation/cases/{around['case'].id}", said=N_("Ruled; those whom it concerns are told."))
 
 
 def _ruling(form: Form, prefix: str) -> dict[str, Any]:
