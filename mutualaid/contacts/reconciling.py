@@ -65,7 +65,7 @@ async def _one(services: Services, lease: Lease, *, clock: datetime, now: dateti
         return "granted late"
     if not services.numbers.caps.keeps_bindings:
         return "agreed"
-    binding = await services.numbers.query(granting.ref_of(lease))
+    binding = await services.numbers.query(await _known_by_phones(services, lease))
     if binding is None:
         return "bound anew" if await _bind_anew(services, lease, now=now) else "refused"
     if binding.expires_at < lease.expires_at:
@@ -76,7 +76,7 @@ async def _one(services: Services, lease: Lease, *, clock: datetime, now: dateti
 
 async def renew(services: Services, lease: Lease, *, now: datetime) -> None:
     """The provider keeps an extended call's binding for as long; one it has dropped, or cannot renew, is bound anew."""
-    ref = granting.ref_of(lease)
+    ref = await _known_by_phones(services, lease)
     if services.numbers.caps.renewable:
         try:
             await services.numbers.renew(ref, lease.expires_at)
@@ -106,6 +106,11 @@ async def _bind_anew(services: Services, lease: Lease, *, now: datetime) -> bool
         elif held.binding_ref != binding.ref:
             await store.move(session, held, binding_ref=binding.ref)
     return True
+
+
+async def _known_by_phones(services: Services, lease: Lease) -> BindingRef:
+    """A live lease's binding, also for a maker whose answer was lost and that tells of a binding by its two phones alone."""
+    return replace(granting.ref_of(lease), people=await _phones(services, lease))
 
 
 async def let_go(services: Services, lease_id: str, ref: BindingRef, *, now: datetime) -> None:

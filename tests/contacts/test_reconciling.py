@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -12,7 +13,7 @@ from mutualaid.contacts.errors import ExtensionsUsed
 from mutualaid.contacts.records import Lease
 from mutualaid.kit import clock as kit_clock
 from mutualaid.kit.outbox import Job
-from mutualaid.providers.numbers import ProviderDown
+from mutualaid.providers.numbers import Binding, BindingRef, ProviderDown
 from tests.contacts.pairs import a_pair
 from tests.contacts.town import Town, check
 from tests.moments import Clock
@@ -123,6 +124,32 @@ async def test_the_day_asks_about_them_all_some_at_a_time(town: Town, monkeypatc
 
     assert {one.key for one in await town.numbers.bound()} == {lease.id for lease in leases}
     await check(town)
+
+
+async def test_who_knows_a_binding_by_its_phones_alone_is_told_them(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tencent tells of no binding: an answer that was lost is found by asking for the same two again."""
+    lease = await _called(town)
+    query, unbind, told = town.numbers.query, town.numbers.unbind, list[BindingRef]()
+
+    async def asked(ref: BindingRef) -> Binding | None:
+        told.append(ref)
+        return await query(ref)
+
+    async def ended(ref: BindingRef) -> None:
+        told.append(ref)
+        await unbind(ref)
+
+    monkeypatch.setattr(town.numbers, "query", asked)
+    monkeypatch.setattr(town.numbers, "unbind", ended)
+    assert await _reconcile(town) == {"agreed": 1}
+    monkeypatch.setattr(town.numbers, "caps", replace(town.numbers.caps, renewable=False))
+    await reconciling.renew(town.services, lease, now=kit_clock.now())
+
+    (bound,) = await town.numbers.bound()
+    assert len(told) >= 2 and {ref.key for ref in told} == {lease.id, bound.key}
+    assert all(ref.people is not None and ref.people[0] != ref.people[1] for ref in told)
 
 
 async def test_a_maker_that_cannot_renew_binds_anew(town: Town) -> None:
