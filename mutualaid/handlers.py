@@ -31,7 +31,7 @@ JOBS: dict[str, tuple[Handle, ...]] = {
     "members.send_code": (members.send_code,),
     "members.appointment_asked": (moderation.on_appointment_asked,),
     "member.blocked": (contacts.on_blocked,),
-    "post.changed": (matching.on_post_changed,),
+    "post.changed": (matching.on_post_changed, posts.sort_words),
     "post.due": (matching.on_post_due,),
     "post.expiring": (posts_telling.on_expiring,),
     "post.ended": (contacts.on_post_ended, matching.on_post_ended, posts_telling.on_ended),
@@ -69,7 +69,7 @@ JOBS: dict[str, tuple[Handle, ...]] = {
     "contact.reported": (moderation.on_contact_reported,),
     "notice.sms": (notices.send_sms,),
     "member.key_destroy": (account.on_key_destroy,),
-    "house.hourly": (posts.wait, posts.forget_changes, matching.announce_sweeps),
+    "house.hourly": (posts.wait, posts.forget_changes, posts.sort_words, matching.announce_sweeps),
     "house.daily": (
         housekeeping.sweep,
         members.sweep,

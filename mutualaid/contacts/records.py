@@ -31,12 +31,12 @@ class Lease(Base):
 
     __tablename__ = "leases"
 
-    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
     post_id: Mapped[str] = mapped_column(ForeignKey("posts.id", ondelete="CASCADE"))
     other_post_id: Mapped[str | None] = mapped_column(ForeignKey("posts.id", ondelete="CASCADE"), index=True)
-    match_id: Mapped[str | None] = mapped_column(String(32))
-    asker_id: Mapped[str] = mapped_column(String(32))
-    owner_id: Mapped[str] = mapped_column(String(32))
+    match_id: Mapped[str | None] = mapped_column(String(40))
+    asker_id: Mapped[str] = mapped_column(String(40))
+    owner_id: Mapped[str] = mapped_column(String(40))
     channel: Mapped[Channel] = mapped_column(String(5))
     wants_call: Mapped[bool]
     state: Mapped[State] = mapped_column(String(8))
@@ -49,7 +49,7 @@ class Lease(Base):
     extensions: Mapped[int] = mapped_column(default=0)
     ended_at: Mapped[datetime | None] = mapped_column(Instant)
     because: Mapped[EndedBecause | None] = mapped_column(String(17))
-    failed: Mapped[str | None] = mapped_column(String(32))
+    failed: Mapped[str | None] = mapped_column(String(40))
     binding_key: Mapped[str | None] = mapped_column(String(48))
     binding_ref: Mapped[str | None] = mapped_column(String(128))
     unbound_at: Mapped[datetime | None] = mapped_column(Instant)
@@ -128,7 +128,7 @@ class Call(Base):
 
     __tablename__ = "calls"
 
-    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
     maker: Mapped[str] = mapped_column(String(16))
     call_id: Mapped[str] = mapped_column(String(100))
     lease_id: Mapped[str] = mapped_column(ForeignKey("leases.id", ondelete="CASCADE"))
@@ -157,9 +157,9 @@ class Message(Base):
 
     __tablename__ = "messages"
 
-    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
     lease_id: Mapped[str] = mapped_column(ForeignKey("leases.id", ondelete="CASCADE"))
-    author_id: Mapped[str] = mapped_column(String(32))
+    author_id: Mapped[str] = mapped_column(String(40))
     position: Mapped[int]
     words: Mapped[bytes] = mapped_column(LargeBinary, info=SEALED)
     scrubbed: Mapped[bool]
@@ -176,9 +176,9 @@ class ContactReport(Base):
 
     __tablename__ = "contact_reports"
 
-    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
     lease_id: Mapped[str] = mapped_column(ForeignKey("leases.id", ondelete="CASCADE"))
-    reporter_id: Mapped[str] = mapped_column(String(32))
+    reporter_id: Mapped[str] = mapped_column(String(40))
     reason: Mapped[ReportReason] = mapped_column(String(16))
     note: Mapped[bytes | None] = mapped_column(LargeBinary, info=SEALED)
     made_at: Mapped[datetime] = mapped_column(Instant)

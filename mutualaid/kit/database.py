@@ -56,9 +56,9 @@ def new_id() -> str:
 
 
 def row_id() -> str:
-    """The same for rows that nobody outside ever names: it begins with the time, so that rows which are written together
-    lie together in the index, and one page takes them all."""
-    return f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}"
+    """The same behind eight digits of the time, a quarter of a second each: rows which are written together lie together in
+    every index that has it, and one page takes them all. For rows that may say when they came to be, as a post does."""
+    return f"{int(time.time() * 4) & 0xFFFFFFFF:08x}{secrets.token_hex(16)}"
 
 
 def ring_after_commit(session: AsyncSession, bell: str) -> None:

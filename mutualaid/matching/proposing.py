@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from mutualaid.kit import audit, outbox
-from mutualaid.kit.database import new_id
+from mutualaid.kit.database import row_id
 from mutualaid.matching import store
 from mutualaid.matching.records import Match, MatchLine
 from mutualaid.matching.rules import Share
@@ -28,7 +28,7 @@ async def new_match(
     """The pair's next round. The posts are locked by the caller, who has seen that none is live."""
     last = await store.latest(session, need.id, offer.id)
     match = Match(
-        id=new_id(),
+        id=row_id(),
         need_post_id=need.id,
         offer_post_id=offer.id,
         need_author_id=need.author_id,
@@ -52,7 +52,7 @@ async def new_match(
 def match_lines(shares: Sequence[Share]) -> list[MatchLine]:
     return [
         MatchLine(
-            id=new_id(),
+            id=row_id(),
             position=n,
             need_line_id=share.need_line,
             offer_line_id=share.offer_line,

@@ -45,11 +45,11 @@ class Match(Base):
 
     __tablename__ = "matches"
 
-    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
     need_post_id: Mapped[str] = mapped_column(ForeignKey("posts.id", ondelete="CASCADE"))
     offer_post_id: Mapped[str] = mapped_column(ForeignKey("posts.id", ondelete="CASCADE"))
-    need_author_id: Mapped[str] = mapped_column(String(32))
-    offer_author_id: Mapped[str] = mapped_column(String(32))
+    need_author_id: Mapped[str] = mapped_column(String(40))
+    offer_author_id: Mapped[str] = mapped_column(String(40))
     round: Mapped[int]
     state: Mapped[State] = mapped_column(String(9))
     need_accepted: Mapped[bool] = mapped_column(default=False)
@@ -183,7 +183,7 @@ class MatchLine(Base):
 
     __tablename__ = "match_lines"
 
-    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
     match_id: Mapped[str] = mapped_column(ForeignKey("matches.id", ondelete="CASCADE"), index=True)
     position: Mapped[int]
     need_line_id: Mapped[str] = mapped_column(ForeignKey("post_lines.id", ondelete="CASCADE"), index=True)

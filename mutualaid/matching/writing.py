@@ -14,7 +14,7 @@ from sqlalchemy import String, bindparam, delete, literal, text, update
 
 from mutualaid.kit import audit, outbox
 from mutualaid.kit.audit import AuditRow
-from mutualaid.kit.database import new_id
+from mutualaid.kit.database import row_id
 from mutualaid.kit.instants import Instant
 from mutualaid.kit.plain import Plain, put_rows
 from mutualaid.kit.prepared import Prepared, among
@@ -89,7 +89,7 @@ class Changed:
 
     def make(self, need: Locked, offer: Locked, shares: Sequence[Share], *, round_: int) -> None:
         """A new proposal, of which both sides are told."""
-        match_id, until = new_id(), rules.stands_until(need, offer, now=self.now)
+        match_id, until = row_id(), rules.stands_until(need, offer, now=self.now)
         self.matches.append(
             {
                 "id": match_id,
@@ -118,7 +118,7 @@ class Changed:
         for position, share in enumerate(shares):
             self.lines.append(
                 {
-                    "id": new_id(),
+                    "id": row_id(),
                     "match_id": match_id,
                     "position": position,
                     "need_line_id": share.need_line,

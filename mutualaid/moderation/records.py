@@ -23,10 +23,10 @@ class Ruling(Base):
 
     __tablename__ = "rulings"
 
-    id: Mapped[str] = mapped_column(String(32), primary_key=True)
-    moderator_id: Mapped[str] = mapped_column(String(32), index=True)
-    post_id: Mapped[str | None] = mapped_column(String(32), index=True)
-    member_id: Mapped[str | None] = mapped_column(String(32), index=True)
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    moderator_id: Mapped[str] = mapped_column(String(40), index=True)
+    post_id: Mapped[str | None] = mapped_column(String(40), index=True)
+    member_id: Mapped[str | None] = mapped_column(String(40), index=True)
     deed: Mapped[PostDeed | MemberDeed] = mapped_column(String(8))
     reason: Mapped[Reason] = mapped_column(String(13))
     cut_contacts: Mapped[bool]
@@ -40,15 +40,15 @@ class Case(Base):
 
     __tablename__ = "cases"
 
-    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
     reason: Mapped[Reason] = mapped_column(String(13))
     state: Mapped[State] = mapped_column(String(7))
-    subject_id: Mapped[str] = mapped_column(String(32))
-    post_id: Mapped[str | None] = mapped_column(String(32), index=True)
-    other_post_id: Mapped[str | None] = mapped_column(String(32), index=True)
-    match_id: Mapped[str | None] = mapped_column(String(32))
-    contact_id: Mapped[str | None] = mapped_column(String(32))
-    claimed_by: Mapped[str | None] = mapped_column(String(32))
+    subject_id: Mapped[str] = mapped_column(String(40))
+    post_id: Mapped[str | None] = mapped_column(String(40), index=True)
+    other_post_id: Mapped[str | None] = mapped_column(String(40), index=True)
+    match_id: Mapped[str | None] = mapped_column(String(40))
+    contact_id: Mapped[str | None] = mapped_column(String(40))
+    claimed_by: Mapped[str | None] = mapped_column(String(40))
     claimed_until: Mapped[datetime | None] = mapped_column(Instant)
     created_at: Mapped[datetime] = mapped_column(Instant)
     closed_at: Mapped[datetime | None] = mapped_column(Instant)
@@ -73,5 +73,5 @@ class CaseMember(Base):
     __tablename__ = "case_members"
 
     case_id: Mapped[str] = mapped_column(ForeignKey("cases.id", ondelete="CASCADE"), primary_key=True)
-    member_id: Mapped[str] = mapped_column(String(32), primary_key=True, index=True)
+    member_id: Mapped[str] = mapped_column(String(40), primary_key=True, index=True)
     part: Mapped[Part] = mapped_column(String(9))

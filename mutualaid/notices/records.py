@@ -18,12 +18,12 @@ class Notice(Base):
 
     __tablename__ = "notices"
 
-    id: Mapped[str] = mapped_column(String(32), primary_key=True)
-    member_id: Mapped[str] = mapped_column(String(32))
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    member_id: Mapped[str] = mapped_column(String(40))
     kind: Mapped[Kind] = mapped_column(String(16))
     params: Mapped[dict[str, str]] = mapped_column(JSON)
     subject_type: Mapped[SubjectType] = mapped_column(String(8))
-    subject_id: Mapped[str] = mapped_column(String(32))
+    subject_id: Mapped[str] = mapped_column(String(40))
     occasion: Mapped[str] = mapped_column(String(40))
     created_at: Mapped[datetime] = mapped_column(Instant)
     read_at: Mapped[datetime | None] = mapped_column(Instant)

@@ -16,7 +16,7 @@ from mutualaid.kit.plain import Plain
 from mutualaid.kit.prepared import Put
 from mutualaid.members.errors import ConsentNeeded, RealNameNeeded, Suspended
 from mutualaid.members.policies import PUBLIC, SIGNED_IN, VERIFIED, may_act
-from mutualaid.posts import actions, at_hand, cards, mapping, reading, shelf, wire
+from mutualaid.posts import actions, at_hand, cards, mapping, reading, shelf, wire, word_store
 from mutualaid.posts.checking import Checker
 from mutualaid.posts.drafts import PostDraft, ReportDraft, ResolveDraft
 from mutualaid.posts.errors import AgeNotAllowed, AlreadyReported, OwnPost, PostNotOpen
@@ -56,6 +56,8 @@ async def list_plaza(request: Request) -> Response:
     """The plaza: available open posts, nearest, newest or most urgent first."""
     checker = await Checker.at_door(of(request), language(request))
     asked = await query(request, PlazaQuery, check=checker.plaza)
+    if asked.q:
+        await word_store.keep_few(of(request).database)
     follower = at_hand.follower_of(request)
     if orders := at_hand.from_memory(await follower.caught_up(), asked):
         return Response(await at_hand.page(request, orders, asked, checker), media_type="application/json")

@@ -5,6 +5,7 @@ from datetime import datetime
 from sqlalchemy import delete, exists, func, select, text, update
 
 from mutualaid.kit import clock
+from mutualaid.posts import word_store
 from mutualaid.posts.plaza_records import KEPT, PlazaCell, PlazaChange, PlazaEntry
 from mutualaid.posts.records import Post
 from mutualaid.posts.rules import WAITS
@@ -42,3 +43,8 @@ async def wait(services: Services, _payload: dict[str, str], *, now: datetime) -
         async with services.database.transaction() as session:
             moved = update(Post).where(*late).values(waiting=bucket)
             await session.execute(moved.execution_options(synchronize_session=False))
+
+
+async def sort_words(services: Services, _payload: dict[str, str], *, now: datetime) -> None:
+    """What posts are found by goes where it is found quickly."""
+    await word_store.sort_many(services.database)

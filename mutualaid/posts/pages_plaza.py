@@ -20,7 +20,7 @@ from mutualaid.kit.faces.rendering import page
 from mutualaid.kit.faces.rows import row
 from mutualaid.kit.texts import DEFAULT, Language
 from mutualaid.members.policies import PUBLIC
-from mutualaid.posts import at_hand, cards, reading, wire
+from mutualaid.posts import at_hand, cards, reading, wire, word_store
 from mutualaid.posts.checking import Checker
 from mutualaid.posts.wire import LiveQuery, PlazaQuery
 from mutualaid.regions import picking
@@ -53,6 +53,8 @@ async def list_plaza(request: Request) -> Response:
     around: dict[str, Any] = {"form": form, "picked": picked, "whose": whose, "items": items, "chosen": chosen}
     with or_again("posts/list.html", cards=[], more=None, sort="", live="", **around):
         asked = await parse(raw, PlazaQuery, check=checker.plaza)
+        if asked.q:
+            await word_store.keep_few(services.database)
         standing = await at_hand.follower_of(request).caught_up()
         orders = at_hand.from_memory(standing, asked)
         async with services.database.reading() as session:

@@ -28,7 +28,7 @@ class PlazaEntry(Base):
     __tablename__ = "plaza_entries"
 
     id: Mapped[int] = mapped_column(_Serial, primary_key=True, autoincrement=True)
-    post_id: Mapped[str] = mapped_column(String(32))
+    post_id: Mapped[str] = mapped_column(String(40))
     topic: Mapped[str] = mapped_column(String(64), info=CLEAR)
     kind: Mapped[str] = mapped_column(String(5))
     real: Mapped[int] = mapped_column(SmallInteger)
@@ -59,7 +59,7 @@ class PlazaChange(Base):
     __tablename__ = "plaza_changes"
 
     id: Mapped[int] = mapped_column(_Serial, primary_key=True, autoincrement=True)
-    post_id: Mapped[str] = mapped_column(String(32))
+    post_id: Mapped[str] = mapped_column(String(40))
     xid: Mapped[str | None] = mapped_column(TransactionNumber, index=True)
     stood: Mapped[int] = mapped_column(SmallInteger)
     at: Mapped[datetime] = mapped_column(Instant)

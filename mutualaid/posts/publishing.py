@@ -10,7 +10,7 @@ from typing import Any
 
 from mutualaid.catalogue.snapshot import Catalogue
 from mutualaid.kit import audit, outbox
-from mutualaid.kit.database import new_id
+from mutualaid.kit.database import row_id
 from mutualaid.kit.plain import Plain
 from mutualaid.kit.prepared import Put, rows_of
 from mutualaid.kit.scrubbing import Scrubbed
@@ -122,7 +122,7 @@ def stored(windows: Sequence[WindowDraft]) -> list[list[str]]:
 
 def _post(draft: PostDraft, author_id: str, where: Shown, note: str, why: HiddenBy | None, now: datetime) -> Row:
     return {
-        "id": new_id(),
+        "id": row_id(),
         "author_id": author_id,
         "kind": draft.kind,
         "state": "hidden" if why else "open",
@@ -155,7 +155,7 @@ def _post(draft: PostDraft, author_id: str, where: Shown, note: str, why: Hidden
 
 def _line(post_id: str, position: int, line: LineDraft) -> Row:
     return {
-        "id": new_id(),
+        "id": row_id(),
         "post_id": post_id,
         "position": position,
         "item": line.item,

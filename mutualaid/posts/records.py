@@ -38,7 +38,7 @@ class Post(Base):
 
     __tablename__ = "posts"
 
-    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
     author_id: Mapped[str] = mapped_column(ForeignKey("members.id"), index=True)
     kind: Mapped[Kind] = mapped_column(String(5))
     state: Mapped[State] = mapped_column(String(9))
@@ -142,7 +142,7 @@ class PostLine(Base):
 
     __tablename__ = "post_lines"
 
-    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
     post_id: Mapped[str] = mapped_column(ForeignKey("posts.id", ondelete="CASCADE"))
     position: Mapped[int]
     item: Mapped[str] = mapped_column(String(64), info=CLEAR)
@@ -216,9 +216,20 @@ class PostWord(Base):
     __tablename__ = "post_words"
 
     word: Mapped[str] = mapped_column(String(LONGEST_ROW), primary_key=True, info=CLEAR)
-    post_id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    post_id: Mapped[str] = mapped_column(String(40), primary_key=True)
 
     __table_args__ = ({"sqlite_with_rowid": False},)  # the key is the table
+
+
+class UnsortedWords(Base):
+    """All words of a post that are not in `post_words` yet: written with its note, sorted in a moment later, many posts at once."""
+
+    __tablename__ = "post_words_unsorted"
+
+    post_id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    words: Mapped[list[str]] = mapped_column(JSON, info=CLEAR)
+
+    __table_args__ = ({"sqlite_with_rowid": False},)
 
 
 class Report(Base):
@@ -226,7 +237,7 @@ class Report(Base):
 
     __tablename__ = "post_reports"
 
-    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
     post_id: Mapped[str] = mapped_column(ForeignKey("posts.id", ondelete="CASCADE"))
     reporter_id: Mapped[str] = mapped_column(ForeignKey("members.id"), index=True)
     reason: Mapped[str] = mapped_column(String(16))

@@ -1,39 +1,51 @@
-"""The rows of `post_words`: written with a note, deleted when the post ends, read by their keys only.
+"""The words of posts: written with a note, deleted when the post ends.
+
+A post's words are one row at first, unsorted; `sort` puts them into `post_words`, which is read by its keys only. A question reads
+both, so that a post is found at once, and the unsorted whole: `keep_few` sees to it that they are few.
 
 An item is one row, not one for each word of its names: who asks for a word of a name asks for the items that bear it.
 """
 
+import asyncio
 import json
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-import orjson
 from sqlalchemy import (
     ColumnElement,
+    Integer,
     String,
-    Subquery,
+    Select,
     TableValuedAlias,
     and_,
     bindparam,
     cast,
     delete,
     func,
-    insert,
+    or_,
     select,
+    true,
     union,
     union_all,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.types import JSON
 
 from mutualaid.kit.clock import sql_now
+from mutualaid.kit.database import Database
+from mutualaid.kit.errors import Overloaded
 from mutualaid.kit.plain import plain_of
-from mutualaid.kit.prepared import Prepared, Put
+from mutualaid.kit.prepared import Prepared, Put, rows_of
 from mutualaid.posts.plaza_records import PlazaEntry
-from mutualaid.posts.records import Post, PostLine, PostWord
+from mutualaid.posts.records import Post, PostLine, PostWord, UnsortedWords
 from mutualaid.posts.streams import Found, found
 from mutualaid.posts.words import Term, item_word, words_of
 
+_MANY: Final = 64  # unsorted posts: worth a transaction
+_SORTED_AT_ONCE: Final = 100  # posts in one transaction, which takes a few milliseconds
+_FEW: Final = 1_000  # unsorted posts, which a search reads whole
+_TURNS: Final = 40  # of sorting, by who searches: about half a second
 _SHOWN: Final = (PlazaEntry.post_id, PlazaEntry.cell, PlazaEntry.rank, PlazaEntry.created_at)
 
 
@@ -45,7 +57,7 @@ async def write(session: AsyncSession, post: Post) -> None:
 
 def put(post_id: str, note: str, items: Iterable[str]) -> Put:
     """By which words a post is found: those of its note, and one for each of its items."""
-    return Put(_WRITE, {"words": orjson.dumps(_rows(note, items)).decode(), "post": post_id})
+    return rows_of(UnsortedWords, [{"post_id": post_id, "words": _rows(note, items)}])
 
 
 def _rows(note: str, items: Iterable[str]) -> list[str]:
@@ -53,17 +65,58 @@ def _rows(note: str, items: Iterable[str]) -> list[str]:
     return sorted({*words_of(note), *map(item_word, items)})
 
 
-def _write(dialect: str, prefix: str) -> Any:
-    each = _each(dialect, bindparam(f"{prefix}words", type_=String(), required=True))
-    rows = select(each.c.value, bindparam(f"{prefix}post", type_=String(), required=True))
-    return insert(PostWord).from_select(["word", "post_id"], rows)
+async def sort(session: AsyncSession, *, most: int) -> int:
+    """Put the words of so many posts where they are found by their keys; how many posts there were. Two who sort at once
+    sort different posts."""
+    oldest = select(UnsortedWords.post_id).order_by(UnsortedWords.post_id).limit(most)
+    posts = list(await session.scalars(oldest.with_for_update(skip_locked=True)))
+    if posts:
+        its, word = UnsortedWords.post_id.in_(posts), _words(session)
+        rows = select(word.c.value, UnsortedWords.post_id).join_from(UnsortedWords, word, true()).where(its).order_by(word.c.value, UnsortedWords.post_id)
+        insert = (postgresql if session.get_bind().dialect.name == "postgresql" else sqlite).insert
+        await session.execute(insert(PostWord).from_select(["word", "post_id"], rows).on_conflict_do_nothing())
+        await session.execute(delete(UnsortedWords).where(its).execution_options(synchronize_session=False))
+    return len(posts)
 
 
-_WRITE: Final = Prepared(_write)
+async def sort_many(database: Database) -> None:
+    """The same as long as it is worth a transaction."""
+    while await _unsorted(database, most=_MANY) == _MANY:
+        async with database.transaction() as session:
+            await sort(session, most=_SORTED_AT_ONCE)
+        await asyncio.sleep(0)
+
+
+async def keep_few(database: Database) -> None:
+    """Before a search: where too many posts are unsorted, since no worker has had the time, sort some; 503 where they are still
+    too many then."""
+    turns = 0
+    while await _unsorted(database, most=_FEW + 1) > _FEW:
+        if (turns := turns + 1) > _TURNS:
+            raise Overloaded(retry_after=2)
+        async with database.transaction() as session:
+            await sort(session, most=_SORTED_AT_ONCE)
+
+
+async def _unsorted(database: Database, *, most: int) -> int:
+    """How many there are, counted no further than this."""
+    ((count,),) = await database.glance(_COUNTED, most=most)
+    return int(count)
+
+
+def _counted(_dialect: str, prefix: str) -> Any:
+    first = select(UnsortedWords.post_id).limit(bindparam(f"{prefix}most", type_=Integer(), required=True))
+    return select(func.count()).select_from(first.subquery())
+
+
+_COUNTED: Final = Prepared(_counted)
 
 
 async def forget(session: AsyncSession, post_id: str, note: str, items: Iterable[str]) -> None:
     """Nobody finds this post by words any more: `note` and `items` as they were written."""
+    # first where it stood first: who sorts it just now is waited for, and what they sorted is seen by the second
+    unsorted = delete(UnsortedWords).where(UnsortedWords.post_id == post_id)
+    await session.execute(unsorted.execution_options(synchronize_session=False))
     its = PostWord.post_id == post_id, PostWord.word.in_(_rows(note, items))
     await session.execute(delete(PostWord).where(*its).execution_options(synchronize_session=False))
 
@@ -80,38 +133,38 @@ async def forget_all(session: AsyncSession, author_id: str) -> None:
 
 async def rarest(session: AsyncSession, terms: Sequence[Term], *, most: int) -> tuple[int, Term]:
     """Of these terms the one that the fewest posts have, and how many have it; none is counted further than `most`."""
-    counts = [select(func.count()).select_from(_some(term, most)).scalar_subquery() for term in terms]
+    some = (union_all(*_some(session, term, most)).limit(most).subquery() for term in terms)
+    counts = [select(func.count()).select_from(one).scalar_subquery() for one in some]
     return min(zip((await session.execute(select(*counts))).one(), terms, strict=True))
 
 
-def _some(term: Term, most: int, *, after: str = "") -> Subquery:
-    """The first posts with each of the term's words, so many rows in all at the most. In order, so that PostgreSQL stops at
-    the limit: it would gather all of a common word for its bitmap."""
+def _some(session: AsyncSession, term: Term, most: int, *, after: str = "") -> list[Select[tuple[str]]]:
+    """The first posts with each of the term's words, and the first unsorted ones with any, so many rows of each. In order, so that
+    PostgreSQL stops at the limit: it would gather all of a common word for its bitmap."""
     each = [
-        select(PostWord.post_id)
-        .where(PostWord.word == word, PostWord.post_id > after)
-        .order_by(PostWord.post_id)
-        .limit(most)
-        .subquery()
-        .select()
+        select(PostWord.post_id).where(PostWord.word == word, PostWord.post_id > after).order_by(PostWord.post_id)
         for word in term
     ]
-    return union_all(*each).limit(most).subquery() if len(each) > 1 else each[0].subquery()
+    word = _words(session)
+    unsorted = select(UnsortedWords.post_id).join_from(UnsortedWords, word, true())
+    each.append(unsorted.where(word.c.value.in_(term), UnsortedWords.post_id > after).order_by(UnsortedWords.post_id))
+    return [one.limit(most).subquery().select() for one in each]
 
 
 async def next_posts(session: AsyncSession, term: Term, *, after: str, limit: int) -> Sequence[str]:
     """Posts that have this term, by their ids."""
-    rows = [_some((word,), limit, after=after).select() for word in term]
-    each = union(*rows).subquery()
+    each = union(*_some(session, term, limit, after=after)).subquery()
     return (await session.scalars(select(each.c.post_id).order_by(each.c.post_id).limit(limit))).all()
 
 
 async def having_all(session: AsyncSession, terms: Sequence[Term], post_ids: Iterable[str]) -> set[str]:
     """Those of these posts that have every one of the terms."""
-    post = _listed(session, list(post_ids))
+    post, word = _listed(session, list(post_ids)), _words(session)
+    sorted_ = (select(PostWord.word).where(PostWord.post_id == post.c.value, PostWord.word.in_(term)) for term in terms)
+    its = select(UnsortedWords.post_id).join_from(UnsortedWords, word, true()).where(UnsortedWords.post_id == post.c.value)
     held = (
-        select(PostWord.word).where(PostWord.post_id == post.c.value, PostWord.word.in_(term)).correlate(post).exists()
-        for term in terms
+        or_(one.correlate(post).exists(), its.where(word.c.value.in_(term)).correlate(post).exists())
+        for one, term in zip(sorted_, terms, strict=True)
     )
     return set(await session.scalars(select(post.c.value).where(*held)))
 
@@ -130,6 +183,11 @@ async def standing(
 def _listed(session: AsyncSession, values: Sequence[str]) -> TableValuedAlias:
     """These texts as the rows of a statement that is the same for any number of them."""
     return _each(session.get_bind().dialect.name, bindparam(None, json.dumps(values), String()))
+
+
+def _words(session: AsyncSession) -> TableValuedAlias:
+    """The words of a post that is unsorted, one a row."""
+    return _each(session.get_bind().dialect.name, UnsortedWords.words)
 
 
 def _each(dialect: str, listed: Any) -> TableValuedAlias:

@@ -138,11 +138,12 @@ class Towns:
             created = self._made_at - timedelta(seconds=float(ago[k]))
             created = created.replace(second=0, microsecond=0) if whole[k] else created  # some of the same moment
             notes = NEED_NOTES if kind == "need" else OFFER_NOTES
+            post_id = _dated(ids[k], created)
             lat, lng = cells.centre(where[k])
             x, y, z = spots.on_sphere((lat, lng))
             posts.append(
                 {
-                    "id": ids[k],
+                    "id": post_id,
                     "author_id": names[author[k]],
                     "kind": kind,
                     "state": "open",
@@ -172,7 +173,7 @@ class Towns:
                 }
             )
             for position, which in enumerate(dict.fromkeys(wanted[k, : lines_of[k]].tolist())):
-                lines.append(self._line(next(line_ids), ids[k], position, items[which], kind))
+                lines.append(self._line(_dated(next(line_ids), created), post_id, position, items[which], kind))
         return Batch([], posts, lines)
 
     def _line(self, line_id: str, post_id: str, position: int, item: Item, kind: rules.Kind) -> Row:
@@ -192,6 +193,11 @@ class Towns:
 def _ids(random: np.random.Generator, n: int) -> list[str]:
     digits = random.bytes(16 * n).hex()
     return [digits[k : k + 32] for k in range(0, 32 * n, 32)]
+
+
+def _dated(digits: str, at: datetime) -> str:
+    """As `row_id` would have made it then."""
+    return f"{int(at.timestamp() * 4) & 0xFFFFFFFF:08x}{digits}"
 
 
 def _authors(random: np.random.Generator, n: int, made_at: datetime) -> list[Row]:

@@ -53,7 +53,7 @@ class Truth:
         numbered = {cell: n for n, cell in enumerate(dict.fromkeys(where))}
         ranks = np.where(np.array(urgencies) == "urgent", 0, 10_000) + (3 - np.array(waiting)) * 1_000
         return cls(
-            ids=np.array(ids, dtype="S32"),
+            ids=np.array(ids, dtype="S40"),
             need=np.array(kinds) == "need",
             real=np.array(reals) != "none",
             region=np.array(regions, dtype="S6"),

@@ -14,7 +14,7 @@ async def two(house: House) -> tuple[Visitor, Visitor]:
 
 
 def post_of(page: Page) -> str:
-    assert page.status == 200 and re.fullmatch(r"/posts/[0-9a-f]{32}", page.path), page.text
+    assert page.status == 200 and re.fullmatch(r"/posts/[0-9a-f]{40}", page.path), page.text
     return page.path
 
 

@@ -147,7 +147,7 @@ async def test_a_contact_that_nobody_answered_leads_on_and_one_that_was_answered
 
 
 def _offer(page: Page) -> str:
-    found = re.search(r'action="/posts/([0-9a-f]{32})/contact"', page.markup)
+    found = re.search(r'action="/posts/([0-9a-f]{40})/contact"', page.markup)
     assert found is not None
     return found[1]
 

@@ -156,7 +156,7 @@ def _line(random: Random, item: str) -> tuple[str, int, int, int]:
 
 
 def _id(random: Random) -> str:
-    return f"{random.getrandbits(128):032x}"
+    return f"63b8b800{random.getrandbits(128):032x}"
 
 
 def somewhere(random: Random) -> tuple[float, float]:
@@ -259,7 +259,11 @@ async def settle(session: AsyncSession, city: Iterable[Lot]) -> None:
     posts = [_post(lot) for lot in lots]
     session.add_all(posts)
     await session.flush()
-    for post in posts:
+    half = len(posts) // 2
+    for post in posts[:half]:
+        await word_store.write(session, post)
+    await word_store.sort(session, most=half)
+    for post in posts[half:]:
         await word_store.write(session, post)
 
 

@@ -22,6 +22,7 @@ from tests.figures import Figure
 from tests.posts import city
 from tests.posts.city import Question
 
+# `post_words_unsorted` is not among them: it is read whole, and whoever searches keeps it short
 TABLES = ("plaza_entries", "plaza_cells", "posts", "post_lines", "post_words", "members", "regions", "x", "c", "p")
 MADE = {"sqlite": 33, "postgresql": 52}  # statements, by all 576 combinations
 _Said = tuple[str, Any]
@@ -78,7 +79,7 @@ async def plan_of(session: AsyncSession, dialect: str, statement: str, parameter
 def scans(dialect: str, plan: list[str]) -> list[str]:
     """The lines of a plan that read a whole table."""
     if dialect == "postgresql":
-        return [line for line in plan if "Seq Scan" in line]
+        return [line for line in plan if "Seq Scan" in line and "post_words_unsorted" not in line]
     return [line for line in plan if line.startswith("SCAN") and line.split()[1] in TABLES]
 
 

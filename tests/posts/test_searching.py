@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text
 
 from mutualaid.kit.database import Database
-from mutualaid.posts.records import Post, PostWord
+from mutualaid.posts import word_store
+from mutualaid.posts.records import Post, PostWord, UnsortedWords
 from tests.harness import House, Person, a_need, an_offer
 
+Settle = Callable[[], Awaitable[None]]
 End = Callable[[House, Person, str], Awaitable[Any]]
 
 
@@ -24,12 +26,38 @@ async def found(reader: Person, q: str, **more: str) -> list[str]:
 
 async def words_of(house: House, post_id: str) -> set[str]:
     async with house.services.database.reading() as session:
-        return set(await session.scalars(select(PostWord.word).where(PostWord.post_id == post_id)))
+        unsorted = await session.get(UnsortedWords, post_id)
+        words = await session.scalars(select(PostWord.word).where(PostWord.post_id == post_id))
+        return {*words, *(unsorted.words if unsorted else ())}
 
 
-async def test_a_post_is_found_by_its_note_and_by_the_names_of_its_items(house: House) -> None:
+async def sort(house: House) -> None:
+    """As the worker does when there are many."""
+    async with house.services.database.transaction() as session:
+        assert await word_store.sort(session, most=9) > 0
+    assert await unsorted(house) == 0
+
+
+async def unsorted(house: House) -> int:
+    async with house.services.database.reading() as session:
+        return await session.scalar(select(func.count()).select_from(UnsortedWords)) or 0
+
+
+@pytest.fixture(params=["unsorted", "sorted"])
+def settle(request: pytest.FixtureRequest, house: House) -> Settle:
+    """Words lie where they were written, or where they are found by."""
+
+    async def settle() -> None:
+        if request.param == "sorted":
+            await sort(house)
+
+    return settle
+
+
+async def test_a_post_is_found_by_its_note_and_by_the_names_of_its_items(house: House, settle: Settle) -> None:
     author, reader = await house.member(), await house.newcomer()
     masks = await author.publish(a_need(item="mask-n95", quantity=1))
+    await settle()
     fever = await author.publish(a_need(note="孩子三天没退烧了,有多的口罩可以换"))
 
     assert set(await found(reader, "口罩")) == {masks["id"], fever["id"]}
@@ -74,9 +102,10 @@ async def test_pages_of_a_search_go_on_and_its_cursor_is_its_own(house: House) -
     assert (other.status_code, other.json()["errors"][0]["code"]) == (422, "cursor_invalid")
 
 
-async def test_a_changed_note_is_found_by_its_new_words_only(house: House) -> None:
+async def test_a_changed_note_is_found_by_its_new_words_only(house: House, settle: Settle) -> None:
     author = await house.member()
     post = await author.publish(a_need(note="急需退烧药"))
+    await settle()
 
     await author.ask("PATCH", f"/posts/{post['id']}", {"reach_km": 3})
     assert await found(author, "退烧") == [post["id"]]
@@ -119,9 +148,10 @@ ENDS: Sequence[End] = (_resolve, _withdraw, _expire, _consent, _erase)
 
 
 @pytest.mark.parametrize("end", ENDS)
-async def test_words_go_when_a_post_ends(house: House, end: End) -> None:
+async def test_words_go_when_a_post_ends(house: House, end: End, settle: Settle) -> None:
     author, reader = await house.member(), await house.newcomer()
     post = await author.publish(a_need(note="急需退烧药"))
+    await settle()
     stays = await (await house.member()).publish(an_offer(note="退烧药有多", until="2023-01-20T00:00:00Z"))
     assert set(await found(reader, "退烧")) == {post["id"], stays["id"]} and await words_of(house, post["id"])
 
@@ -141,6 +171,72 @@ async def test_words_that_an_ended_post_had_left_go_with_its_author(house: House
     await author.ask("DELETE", "/me")
 
     assert await words_of(house, post["id"]) == set()
+
+
+async def test_the_worker_sorts_words_where_there_are_many(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(word_store, "_MANY", 3)
+    monkeypatch.setattr(word_store, "_SORTED_AT_ONCE", 2)
+    author = await house.member()
+    first = [(await author.publish(a_need(note=f"第{n}次 退烧")))["id"] for n in range(2)]
+    await house.work()
+    assert await unsorted(house) == 2, "so few are read as quickly where they lie"
+
+    more = [(await author.publish(a_need(note=f"第{n}次 退烧")))["id"] for n in range(2, 5)]
+    await house.work()
+
+    assert await unsorted(house) < 3
+    assert set(await found(author, "退烧")) == {*first, *more}
+
+
+async def test_who_searches_sorts_what_no_worker_has_sorted(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(word_store, "_FEW", 2)
+    monkeypatch.setattr(word_store, "_SORTED_AT_ONCE", 2)
+    author = await house.member()
+    made = {(await author.publish(a_need(note=f"第{n}次 退烧")))["id"] for n in range(5)}
+
+    monkeypatch.setattr(word_store, "_TURNS", 1)
+    later = await author.get("/posts", params={"q": "退烧"})
+    page = await house.stranger().get("/posts?q=退烧", headers={"accept": "text/html"})
+
+    assert (later.status_code, later.headers["retry-after"]) == (503, "2") and page.status_code == 200
+    assert await unsorted(house) == 1 and set(await found(author, "退烧")) == made
+
+
+async def test_what_stands_sorted_already_does_not_stop_the_sorting(house: House) -> None:
+    author = await house.member()
+    post = await author.publish(a_need(note="急需退烧药"))
+    async with house.services.database.transaction() as session:  # as an import or a hand might leave it
+        session.add(PostWord(word="退烧", post_id=post["id"]))
+
+    await sort(house)
+
+    assert await found(author, "退烧 急需") == [post["id"]]
+
+
+@pytest.mark.parametrize("dialect", ["postgresql"])
+async def test_two_who_sort_at_once_sort_different_posts_and_a_change_waits_for_them(house: House) -> None:
+    author = await house.member()
+    posts = [await author.publish(a_need(note="急需退烧药")) for _ in range(2)]
+    database = house.services.database
+    async with database.transaction() as one, database.transaction() as two:
+        assert [await word_store.sort(session, most=n) for session, n in ((one, 1), (two, 9), (two, 9))] == [1, 1, 0]
+        changing = asyncio.create_task(author.ask("PATCH", f"/posts/{posts[0]['id']}", {"note": "已经好多了"}))
+        await blocked(database)
+
+    await changing
+    assert await found(author, "退烧") == [posts[1]["id"]]
+    assert await found(author, "好多") == [posts[0]["id"]]
+
+
+async def blocked(database: Database) -> None:
+    """Until somebody waits for a lock."""
+    waits = text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
+    async with asyncio.timeout(20):
+        while True:
+            async with database.reading() as session:
+                if await session.scalar(waits):
+                    return
+            await asyncio.sleep(0.02)
 
 
 async def test_a_hidden_post_is_not_found_and_is_again_when_it_is_back(house: House) -> None:

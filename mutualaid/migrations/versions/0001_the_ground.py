@@ -176,12 +176,12 @@ def upgrade() -> None:
 
     op.create_table(
         "notices",
-        sa.Column("id", sa.String(length=32), nullable=False),
-        sa.Column("member_id", sa.String(length=32), nullable=False),
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("member_id", sa.String(length=40), nullable=False),
         sa.Column("kind", sa.String(length=16), nullable=False),
         sa.Column("params", sa.JSON(), nullable=False),
         sa.Column("subject_type", sa.String(length=8), nullable=False),
-        sa.Column("subject_id", sa.String(length=32), nullable=False),
+        sa.Column("subject_id", sa.String(length=40), nullable=False),
         sa.Column("occasion", sa.String(length=40), nullable=False),
         sa.Column("created_at", Instant(), nullable=False),
         sa.Column("read_at", Instant(), nullable=True),
@@ -219,7 +219,7 @@ def upgrade() -> None:
     op.create_table(
         "plaza_changes",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
-        sa.Column("post_id", sa.String(length=32), nullable=False),
+        sa.Column("post_id", sa.String(length=40), nullable=False),
         sa.Column("xid", TransactionNumber(), nullable=True),
         sa.Column("stood", sa.SmallInteger(), nullable=False),
         sa.Column("at", Instant(), nullable=False),
@@ -232,7 +232,7 @@ def upgrade() -> None:
     op.create_table(
         "plaza_entries",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
-        sa.Column("post_id", sa.String(length=32), nullable=False),
+        sa.Column("post_id", sa.String(length=40), nullable=False),
         sa.Column("topic", sa.String(length=64), nullable=False),
         sa.Column("kind", sa.String(length=5), nullable=False),
         sa.Column("real", sa.SmallInteger(), nullable=False),
@@ -285,8 +285,15 @@ def upgrade() -> None:
     op.create_table(
         "post_words",
         sa.Column("word", sa.String(length=65), nullable=False),
-        sa.Column("post_id", sa.String(length=32), nullable=False),
+        sa.Column("post_id", sa.String(length=40), nullable=False),
         sa.PrimaryKeyConstraint("word", "post_id", name=op.f("pk_post_words")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "post_words_unsorted",
+        sa.Column("post_id", sa.String(length=40), nullable=False),
+        sa.Column("words", sa.JSON(), nullable=False),
+        sa.PrimaryKeyConstraint("post_id", name=op.f("pk_post_words_unsorted")),
         sqlite_with_rowid=False,
     )
     op.create_table(
@@ -317,10 +324,10 @@ def upgrade() -> None:
 
     op.create_table(
         "rulings",
-        sa.Column("id", sa.String(length=32), nullable=False),
-        sa.Column("moderator_id", sa.String(length=32), nullable=False),
-        sa.Column("post_id", sa.String(length=32), nullable=True),
-        sa.Column("member_id", sa.String(length=32), nullable=True),
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("moderator_id", sa.String(length=40), nullable=False),
+        sa.Column("post_id", sa.String(length=40), nullable=True),
+        sa.Column("member_id", sa.String(length=40), nullable=True),
         sa.Column("deed", sa.String(length=8), nullable=False),
         sa.Column("reason", sa.String(length=13), nullable=False),
         sa.Column("cut_contacts", sa.Boolean(), nullable=False),
@@ -375,19 +382,19 @@ def upgrade() -> None:
 
     op.create_table(
         "cases",
-        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("id", sa.String(length=40), nullable=False),
         sa.Column("reason", sa.String(length=13), nullable=False),
         sa.Column("state", sa.String(length=7), nullable=False),
-        sa.Column("subject_id", sa.String(length=32), nullable=False),
-        sa.Column("post_id", sa.String(length=32), nullable=True),
-        sa.Column("other_post_id", sa.String(length=32), nullable=True),
-        sa.Column("match_id", sa.String(length=32), nullable=True),
-        sa.Column("contact_id", sa.String(length=32), nullable=True),
-        sa.Column("claimed_by", sa.String(length=32), nullable=True),
+        sa.Column("subject_id", sa.String(length=40), nullable=False),
+        sa.Column("post_id", sa.String(length=40), nullable=True),
+        sa.Column("other_post_id", sa.String(length=40), nullable=True),
+        sa.Column("match_id", sa.String(length=40), nullable=True),
+        sa.Column("contact_id", sa.String(length=40), nullable=True),
+        sa.Column("claimed_by", sa.String(length=40), nullable=True),
         sa.Column("claimed_until", Instant(), nullable=True),
         sa.Column("created_at", Instant(), nullable=False),
         sa.Column("closed_at", Instant(), nullable=True),
-        sa.Column("ruling_id", sa.String(length=32), nullable=True),
+        sa.Column("ruling_id", sa.String(length=40), nullable=True),
         sa.ForeignKeyConstraint(["ruling_id"], ["rulings.id"], name=op.f("fk_cases_ruling_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_cases")),
     )
@@ -428,7 +435,7 @@ def upgrade() -> None:
 
     op.create_table(
         "posts",
-        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("id", sa.String(length=40), nullable=False),
         sa.Column("author_id", sa.String(), nullable=False),
         sa.Column("kind", sa.String(length=5), nullable=False),
         sa.Column("state", sa.String(length=9), nullable=False),
@@ -485,8 +492,8 @@ def upgrade() -> None:
 
     op.create_table(
         "case_members",
-        sa.Column("case_id", sa.String(length=32), nullable=False),
-        sa.Column("member_id", sa.String(length=32), nullable=False),
+        sa.Column("case_id", sa.String(length=40), nullable=False),
+        sa.Column("member_id", sa.String(length=40), nullable=False),
         sa.Column("part", sa.String(length=9), nullable=False),
         sa.ForeignKeyConstraint(["case_id"], ["cases.id"], name=op.f("fk_case_members_case_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("case_id", "member_id", name=op.f("pk_case_members")),
@@ -496,12 +503,12 @@ def upgrade() -> None:
 
     op.create_table(
         "leases",
-        sa.Column("id", sa.String(length=32), nullable=False),
-        sa.Column("post_id", sa.String(length=32), nullable=False),
-        sa.Column("other_post_id", sa.String(length=32), nullable=True),
-        sa.Column("match_id", sa.String(length=32), nullable=True),
-        sa.Column("asker_id", sa.String(length=32), nullable=False),
-        sa.Column("owner_id", sa.String(length=32), nullable=False),
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("post_id", sa.String(length=40), nullable=False),
+        sa.Column("other_post_id", sa.String(length=40), nullable=True),
+        sa.Column("match_id", sa.String(length=40), nullable=True),
+        sa.Column("asker_id", sa.String(length=40), nullable=False),
+        sa.Column("owner_id", sa.String(length=40), nullable=False),
         sa.Column("channel", sa.String(length=5), nullable=False),
         sa.Column("wants_call", sa.Boolean(), nullable=False),
         sa.Column("state", sa.String(length=8), nullable=False),
@@ -514,7 +521,7 @@ def upgrade() -> None:
         sa.Column("extensions", sa.Integer(), nullable=False),
         sa.Column("ended_at", Instant(), nullable=True),
         sa.Column("because", sa.String(length=17), nullable=True),
-        sa.Column("failed", sa.String(length=32), nullable=True),
+        sa.Column("failed", sa.String(length=40), nullable=True),
         sa.Column("binding_key", sa.String(length=48), nullable=True),
         sa.Column("binding_ref", sa.String(length=128), nullable=True),
         sa.Column("unbound_at", Instant(), nullable=True),
@@ -553,11 +560,11 @@ def upgrade() -> None:
 
     op.create_table(
         "matches",
-        sa.Column("id", sa.String(length=32), nullable=False),
-        sa.Column("need_post_id", sa.String(length=32), nullable=False),
-        sa.Column("offer_post_id", sa.String(length=32), nullable=False),
-        sa.Column("need_author_id", sa.String(length=32), nullable=False),
-        sa.Column("offer_author_id", sa.String(length=32), nullable=False),
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("need_post_id", sa.String(length=40), nullable=False),
+        sa.Column("offer_post_id", sa.String(length=40), nullable=False),
+        sa.Column("need_author_id", sa.String(length=40), nullable=False),
+        sa.Column("offer_author_id", sa.String(length=40), nullable=False),
         sa.Column("round", sa.Integer(), nullable=False),
         sa.Column("state", sa.String(length=9), nullable=False),
         sa.Column("need_accepted", sa.Boolean(), nullable=False),
@@ -597,8 +604,8 @@ def upgrade() -> None:
 
     op.create_table(
         "post_lines",
-        sa.Column("id", sa.String(length=32), nullable=False),
-        sa.Column("post_id", sa.String(length=32), nullable=False),
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("post_id", sa.String(length=40), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("item", sa.String(length=64), nullable=False),
         sa.Column("quantity", sa.Integer(), nullable=False),
@@ -621,8 +628,8 @@ def upgrade() -> None:
 
     op.create_table(
         "post_reports",
-        sa.Column("id", sa.String(length=32), nullable=False),
-        sa.Column("post_id", sa.String(length=32), nullable=False),
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("post_id", sa.String(length=40), nullable=False),
         sa.Column("reporter_id", sa.String(), nullable=False),
         sa.Column("reason", sa.String(length=16), nullable=False),
         sa.Column("note", sa.LargeBinary(), nullable=True),
@@ -639,10 +646,10 @@ def upgrade() -> None:
 
     op.create_table(
         "calls",
-        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("id", sa.String(length=40), nullable=False),
         sa.Column("maker", sa.String(length=16), nullable=False),
         sa.Column("call_id", sa.String(length=100), nullable=False),
-        sa.Column("lease_id", sa.String(length=32), nullable=False),
+        sa.Column("lease_id", sa.String(length=40), nullable=False),
         sa.Column("caller_key", sa.LargeBinary(), nullable=False),
         sa.Column("callee_key", sa.LargeBinary(), nullable=False),
         sa.Column("by", sa.String(length=1), nullable=False),
@@ -665,9 +672,9 @@ def upgrade() -> None:
 
     op.create_table(
         "contact_reports",
-        sa.Column("id", sa.String(length=32), nullable=False),
-        sa.Column("lease_id", sa.String(length=32), nullable=False),
-        sa.Column("reporter_id", sa.String(length=32), nullable=False),
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("lease_id", sa.String(length=40), nullable=False),
+        sa.Column("reporter_id", sa.String(length=40), nullable=False),
         sa.Column("reason", sa.String(length=16), nullable=False),
         sa.Column("note", sa.LargeBinary(), nullable=True),
         sa.Column("made_at", Instant(), nullable=False),
@@ -681,11 +688,11 @@ def upgrade() -> None:
 
     op.create_table(
         "match_lines",
-        sa.Column("id", sa.String(length=32), nullable=False),
-        sa.Column("match_id", sa.String(length=32), nullable=False),
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("match_id", sa.String(length=40), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
-        sa.Column("need_line_id", sa.String(length=32), nullable=False),
-        sa.Column("offer_line_id", sa.String(length=32), nullable=False),
+        sa.Column("need_line_id", sa.String(length=40), nullable=False),
+        sa.Column("offer_line_id", sa.String(length=40), nullable=False),
         sa.Column("item", sa.String(length=64), nullable=False),
         sa.Column("quantity", sa.Integer(), nullable=False),
         sa.Column("completed", sa.Integer(), nullable=False),
@@ -709,9 +716,9 @@ def upgrade() -> None:
 
     op.create_table(
         "messages",
-        sa.Column("id", sa.String(length=32), nullable=False),
-        sa.Column("lease_id", sa.String(length=32), nullable=False),
-        sa.Column("author_id", sa.String(length=32), nullable=False),
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("lease_id", sa.String(length=40), nullable=False),
+        sa.Column("author_id", sa.String(length=40), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("words", sa.LargeBinary(), nullable=False),
         sa.Column("scrubbed", sa.Boolean(), nullable=False),
@@ -728,7 +735,7 @@ def upgrade() -> None:
         sa.Column("x", sa.String(length=16), nullable=False),
         sa.Column("extension", sa.String(length=4), nullable=False),
         sa.Column("person_key", sa.LargeBinary(), nullable=False),
-        sa.Column("lease_id", sa.String(length=32), nullable=False),
+        sa.Column("lease_id", sa.String(length=40), nullable=False),
         sa.Column("role", sa.String(length=1), nullable=False),
         sa.Column("until", Instant(), nullable=False),
         sa.ForeignKeyConstraint(["lease_id"], ["leases.id"], name=op.f("fk_seats_lease_id"), ondelete="CASCADE"),
@@ -888,6 +895,7 @@ def downgrade() -> None:
 
     op.drop_table("regions")
     op.drop_table("region_sources")
+    op.drop_table("post_words_unsorted")
     op.drop_table("post_words")
     with op.batch_alter_table("pool_numbers", schema=None) as batch_op:
         batch_op.drop_index("ix_pool_numbers_rested")

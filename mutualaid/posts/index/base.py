@@ -17,15 +17,17 @@ from mutualaid.posts.index.rows import Row
 from mutualaid.posts.index.runs import Runs, by_place, by_region
 from mutualaid.posts.rules import Kind
 
+ID: Final = np.dtype([("high", ">u8"), ("middle", ">u8"), ("low", ">u4")])  # of 40 hex digits, ordered as the texts are
 KINDS: Final[tuple[Kind, ...]] = ("need", "offer")
-_OF_POSTS: Final = ("high", "low", "created", "until", "cell", "region", "rank", "real")
+_OF_POSTS: Final = ("high", "middle", "low", "created", "until", "cell", "region", "rank", "real")
 
 
 @dataclass(slots=True)
 class Columns:
     """Posts and their entries, in any order: `owner` is a post's place among these, `stream` see `Topics`."""
 
-    high: Array  # the id's first 64 bits
+    high: Array  # of the id, see `ID`
+    middle: Array
     low: Array
     created: Array
     until: Array
@@ -39,11 +41,12 @@ class Columns:
     @classmethod
     def of(cls, rows: Sequence[Row], topics: "Topics", places: Places) -> "Columns":
         """So many rows as columns."""
-        halves = np.frombuffer(bytes.fromhex("".join(row.id for row in rows)), dtype=">u8").astype(np.uint64)
+        ids = np.frombuffer(bytes.fromhex("".join(row.id for row in rows)), dtype=ID)
         counts = [len(row.topics) for row in rows]
         return cls(
-            high=halves[0::2],
-            low=halves[1::2],
+            high=ids["high"].astype(np.uint64),
+            middle=ids["middle"].astype(np.uint64),
+            low=ids["low"].astype(np.uint32),
             created=np.array([row.created for row in rows], dtype=np.int64),
             until=np.array([row.until for row in rows], dtype=np.int64),
             cell=np.array([places.number(row.cell) for row in rows], dtype=np.int32),
@@ -106,6 +109,7 @@ class Base:
     """See the module."""
 
     high: Array
+    middle: Array
     low: Array
     created: Array
     until: Array
@@ -124,16 +128,16 @@ class Base:
 
     def find(self, post_id: str) -> int | None:
         """The number of a living post."""
-        high, low = halves_of(post_id)
+        high, middle, low = parts_of(post_id)
         place = int(np.searchsorted(self.high, np.uint64(high), sorter=self.by_id))
         while place < len(self.by_id) and self.high[number := self.by_id[place]] == high:
-            if self.low[number] == low and self.alive[number]:
+            if self.middle[number] == middle and self.low[number] == low and self.alive[number]:
                 return int(number)
             place += 1
         return None
 
     def id_of(self, number: int) -> str:
-        return f"{self.high[number]:016x}{self.low[number]:016x}"
+        return f"{self.high[number]:016x}{self.middle[number]:016x}{self.low[number]:08x}"
 
     def kill(self, number: int) -> None:
         self.alive[number] = False
@@ -161,14 +165,14 @@ class Base:
         return own + sum(lane.octets for lane in self.lanes.values())
 
 
-def halves_of(post_id: str) -> tuple[int, int]:
-    """An id of 32 hex digits as two numbers, ordered as the texts are."""
-    return int(post_id[:16], 16), int(post_id[16:], 16)
+def parts_of(post_id: str) -> tuple[int, int, int]:
+    """An id as three numbers, see `ID`."""
+    return int(post_id[:16], 16), int(post_id[16:32], 16), int(post_id[32:], 16)
 
 
 def build(columns: Columns, keys: Array) -> Base:
     """Sort. `keys`: of each cell by number, see `runs.place_keys`. For a thread: numpy lets the loop go on while it sorts."""
-    order = np.lexsort((~columns.low, ~columns.high, columns.created))
+    order = np.lexsort((~columns.low, ~columns.middle, ~columns.high, columns.created))
     place = np.empty(len(order), dtype=np.int32)
     place[order] = np.arange(len(order), dtype=np.int32)
     base = Base(

@@ -150,24 +150,26 @@ class Standing:
         """Which of these rows come behind this place in the newest order."""
         if after is None:
             return np.ones(len(late), np.bool_)
-        created, (high, low) = self.tail.created[late], bases.halves_of(after[1])
-        theirs_high, theirs_low = self.tail.high[late], self.tail.low[late]
-        lower = (theirs_high > high) | ((theirs_high == high) & (theirs_low > low))
-        older: Array = (created < micros(after[0])) | ((created == micros(after[0])) & lower)
+        created, at = self.tail.created[late], micros(after[0])
+        behind = np.zeros(len(late), np.bool_)
+        for theirs, its in zip(self._ids(late), reversed(bases.parts_of(after[1])), strict=True):
+            behind = (theirs > its) | ((theirs == its) & behind)
+        older: Array = (created < at) | ((created == at) & behind)
         return older
 
-    def _ids(self, late: Array) -> tuple[Array, Array]:
+    def _ids(self, late: Array) -> tuple[Array, ...]:
         """As keys of a sort, the least significant first."""
-        return self.tail.low[late], self.tail.high[late]
+        return self.tail.low[late], self.tail.middle[late], self.tail.high[late]
 
     def _found(self, columns: Base | Tail, numbers: Array, metres: Array | None = None) -> Iterator[Hit]:
         count = len(numbers)
-        halves = np.empty((count, 2), dtype=">u8")
-        halves[:, 0], halves[:, 1] = columns.high[numbers], columns.low[numbers]
-        ids = halves.tobytes().hex()
+        parts = np.empty(count, dtype=bases.ID)
+        for name in bases.ID.names or ():
+            parts[name] = getattr(columns, name)[numbers]
+        ids, digits = parts.tobytes().hex(), 2 * bases.ID.itemsize
         found = map(
             Found,
-            [ids[start : start + 32] for start in range(0, 32 * count, 32)],
+            [ids[start : start + digits] for start in range(0, digits * count, digits)],
             map(self.places.name, columns.cell[numbers].tolist()),
             columns.rank[numbers].tolist(),
             columns.created[numbers].tolist(),

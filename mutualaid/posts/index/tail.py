@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from mutualaid.posts.index.base import Columns, Topics, halves_of
+from mutualaid.posts.index.base import Columns, Topics, parts_of
 from mutualaid.posts.index.places import Array, Places
 from mutualaid.posts.index.rows import Row
 
@@ -20,7 +20,8 @@ class Tail:
         self.rows: dict[str, int] = {}
         self._columns: dict[str, Array] = {
             "high": np.empty(_ROOM, np.uint64),
-            "low": np.empty(_ROOM, np.uint64),
+            "middle": np.empty(_ROOM, np.uint64),
+            "low": np.empty(_ROOM, np.uint32),
             "created": np.empty(_ROOM, np.int64),
             "until": np.empty(_ROOM, np.int64),
             "cell": np.empty(_ROOM, np.int32),
@@ -45,8 +46,9 @@ class Tail:
 
     def add(self, row: Row, topics: Topics, places: Places) -> None:
         """A post that stands; an older form of it must have been dropped."""
-        high, low = halves_of(row.id)
-        values = (high, low, row.created, row.until, places.number(row.cell), row.region, row.rank, row.real, True)
+        high, middle, low = parts_of(row.id)
+        place = places.number(row.cell)
+        values = (high, middle, low, row.created, row.until, place, row.region, row.rank, row.real, True)
         if self._size == len(self._columns["high"]):
             self._columns = {name: np.concatenate((c, np.empty_like(c))) for name, c in self._columns.items()}
         for column, value in zip(self._columns.values(), values, strict=True):

@@ -24,7 +24,7 @@ from tests.harness import id_number
 # Near the inner point of 青秀区, which an address stands for where the browser tells no place: all live within reach.
 HOME: Geolocation = {"latitude": 22.7950, "longitude": 108.7020}
 PATIENCE_MS = 20_000  # what the worker does a moment later, on a busy machine
-_ID = re.compile(r"[0-9a-f]{32}")
+_ID = re.compile(r"[0-9a-f]{40}")
 _REFUSED = re.compile(r"Failed to load resource: the server responded with a status of 4\d\d")
 
 
