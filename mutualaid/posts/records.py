@@ -73,7 +73,6 @@ class Post(Base):
     )
 
     __table_args__ = (
-        Index("ix_posts_cell", "state", "kind", "cell"),
         Index("ix_posts_ended", "state", "ended_at"),
         Index("ix_posts_waiting", "state", "waiting", "created_at"),
     )

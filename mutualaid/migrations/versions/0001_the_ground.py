@@ -468,7 +468,6 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("posts", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_posts_author_id"), ["author_id"], unique=False)
-        batch_op.create_index("ix_posts_cell", ["state", "kind", "cell"], unique=False)
         batch_op.create_index("ix_posts_ended", ["state", "ended_at"], unique=False)
         batch_op.create_index("ix_posts_waiting", ["state", "waiting", "created_at"], unique=False)
 
@@ -847,7 +846,6 @@ def downgrade() -> None:
     with op.batch_alter_table("posts", schema=None) as batch_op:
         batch_op.drop_index("ix_posts_waiting")
         batch_op.drop_index("ix_posts_ended")
-        batch_op.drop_index("ix_posts_cell")
         batch_op.drop_index(batch_op.f("ix_posts_author_id"))
 
     op.drop_table("posts")
