@@ -10,7 +10,7 @@ The house, from the top (an arrow may point down only; `import-linter` checks it
     3  rooms        account → moderation → contacts → matching → posts → notices → members → catalogue → regions
        services     what a door or a job is handed
     2  providers    sms | wechat | realname | geocoding | content | numbers    (strangers to each other)
-    1  kit          database outbox audit idempotency policies errors geo cells phones clock limits sealing logs settings
+    1  kit          database outbox audit idempotency policies errors geo cells ids phones clock limits sealing logs settings
        locale       what is said, in Chinese
     inside a room   api | pages | jobs → actions → store → wire → records → rules
 

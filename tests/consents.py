@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from mutualaid.kit.database import new_id
+from mutualaid.kit.ids import new_id
 from mutualaid.members.consent_texts import PURPOSES, TEXTS
 from mutualaid.members.records import Consent
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from mutualaid.kit import audit, clock, sealing
-from mutualaid.kit.database import new_id
+from mutualaid.kit.ids import new_id
 from mutualaid.kit.phones import Phone
 from mutualaid.kit.sealing import DataKey
 from mutualaid.members import identity, own_phone, rules, sessions, store, verifying

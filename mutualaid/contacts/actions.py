@@ -11,7 +11,7 @@ from mutualaid.contacts.news import note, plan_end, tell_both
 from mutualaid.contacts.records import ContactReport, Lease, Message, Seat
 from mutualaid.kit import audit, outbox, scrubbing, sealing
 from mutualaid.kit.clock import sql_now
-from mutualaid.kit.database import new_id
+from mutualaid.kit.ids import new_id
 from mutualaid.kit.sealing import DataKey
 from mutualaid.matching import ending as matching
 from mutualaid.members import blocks

@@ -22,8 +22,8 @@ from mutualaid.contacts.seating import Line, Two
 from mutualaid.contacts.stock import Stock
 from mutualaid.kit import metrics, outbox
 from mutualaid.kit.clock import sql_now
-from mutualaid.kit.database import new_id
 from mutualaid.kit.errors import NotFound, Overloaded
+from mutualaid.kit.ids import new_id
 from mutualaid.matching.records import Match
 from mutualaid.members import blocks, needs
 from mutualaid.members import store as members

@@ -13,7 +13,8 @@ from mutualaid.contacts.routing import Route
 from mutualaid.contacts.rules import LIVE, Outcome
 from mutualaid.kit import audit, outbox
 from mutualaid.kit.clock import sql_now
-from mutualaid.kit.database import Instant, new_id
+from mutualaid.kit.database import Instant
+from mutualaid.kit.ids import new_id
 from mutualaid.kit.plain import plain_of
 from mutualaid.kit.prepared import Prepared, Put
 from mutualaid.kit.ring import KeyRing

@@ -5,7 +5,7 @@ from datetime import datetime
 from mutualaid.contacts import calls, routing
 from mutualaid.contacts.rules import Outcome
 from mutualaid.contacts.wire import Connected
-from mutualaid.kit.database import new_id
+from mutualaid.kit.ids import new_id
 from mutualaid.kit.phones import Phone
 from mutualaid.providers.numbers import CallRecord
 from mutualaid.services import Services

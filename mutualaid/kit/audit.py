@@ -21,7 +21,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from mutualaid.kit.clock import sql_now
-from mutualaid.kit.database import RING, Base, Database, Instant, row_id
+from mutualaid.kit.database import RING, Base, Database, Instant
+from mutualaid.kit.ids import row_id
 from mutualaid.kit.ring import KeyRing, KeyUnknown
 
 Facts = dict[str, str | int | bool | None]

@@ -1,8 +1,6 @@
 """The database: SQLite on one machine, PostgreSQL for many workers; the same statements on both."""
 
 import asyncio
-import secrets
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any, TypeVar
@@ -24,7 +22,7 @@ from mutualaid.kit.reads import Reads, Tables
 from mutualaid.kit.ring import KeyRing
 from mutualaid.kit.together import Together
 
-__all__ = ["RING", "Base", "Database", "Instant", "new_id", "row_id"]
+__all__ = ["RING", "Base", "Database", "Instant"]
 
 T = TypeVar("T")
 
@@ -48,17 +46,6 @@ class Base(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
-
-
-def new_id() -> str:
-    """128 random bits as 32 lower-case hex digits: opaque, and sorted alike by Python and by every collation."""
-    return secrets.token_hex(16)
-
-
-def row_id() -> str:
-    """The same behind eight digits of the time, a quarter of a second each: rows which are written together lie together in
-    every index that has it, and one page takes them all. For rows that may say when they came to be, as a post does."""
-    return f"{int(time.time() * 4) & 0xFFFFFFFF:08x}{secrets.token_hex(16)}"
 
 
 def ring_after_commit(session: AsyncSession, bell: str) -> None:

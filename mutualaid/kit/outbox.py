@@ -30,7 +30,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from mutualaid.kit.clock import sql_now
-from mutualaid.kit.database import Base, Database, Instant, ring_after_commit, row_id
+from mutualaid.kit.database import Base, Database, Instant, ring_after_commit
+from mutualaid.kit.ids import row_id
 from mutualaid.kit.plain import Plain, put_rows
 from mutualaid.kit.prepared import Put, rows_of
 

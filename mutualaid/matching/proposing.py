@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from mutualaid.kit import audit, outbox
-from mutualaid.kit.database import row_id
+from mutualaid.kit.ids import row_id
 from mutualaid.matching import store
 from mutualaid.matching.records import Match, MatchLine
 from mutualaid.matching.rules import Share

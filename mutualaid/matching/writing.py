@@ -14,7 +14,7 @@ from sqlalchemy import String, bindparam, delete, literal, text, update
 
 from mutualaid.kit import audit, outbox
 from mutualaid.kit.audit import AuditRow
-from mutualaid.kit.database import row_id
+from mutualaid.kit.ids import row_id
 from mutualaid.kit.instants import Instant
 from mutualaid.kit.plain import Plain, put_rows
 from mutualaid.kit.prepared import Prepared, among

@@ -17,8 +17,8 @@ from sqlalchemy import Integer, LargeBinary, String, bindparam, delete, func, se
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from mutualaid.kit import audit, cells, geo, sealing
-from mutualaid.kit.database import new_id
 from mutualaid.kit.geo import Point
+from mutualaid.kit.ids import new_id
 from mutualaid.kit.plain import Plain, plain_of
 from mutualaid.kit.prepared import Prepared, Put, rows_of
 from mutualaid.kit.sealing import DataKey

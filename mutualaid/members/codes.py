@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from mutualaid.kit import audit, outbox, sealing
 from mutualaid.kit.clock import sql_now
-from mutualaid.kit.database import new_id
+from mutualaid.kit.ids import new_id
 from mutualaid.kit.phones import Phone
 from mutualaid.kit.ring import KeyUnknown
 from mutualaid.kit.sealing import DataKey

@@ -11,8 +11,9 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from mutualaid.kit import audit
-from mutualaid.kit.database import Database, new_id
+from mutualaid.kit.database import Database
 from mutualaid.kit.errors import FieldError, Invalid
+from mutualaid.kit.ids import new_id
 from mutualaid.kit.prepared import Prepared
 from mutualaid.kit.texts import N_
 from mutualaid.members import anchors, needs, store, verifying

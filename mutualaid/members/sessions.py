@@ -19,9 +19,10 @@ from starlette.requests import Request
 
 from mutualaid.kit import audit, sealing
 from mutualaid.kit.clock import sql_now
-from mutualaid.kit.database import new_id, ring_after_commit
+from mutualaid.kit.database import ring_after_commit
 from mutualaid.kit.errors import NotFound, Overloaded
 from mutualaid.kit.faces import cookies
+from mutualaid.kit.ids import new_id
 from mutualaid.kit.instants import given
 from mutualaid.members import codes, needs, rules, store
 from mutualaid.members.codes import Proof

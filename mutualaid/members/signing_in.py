@@ -6,8 +6,8 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from mutualaid.kit import audit, sealing
-from mutualaid.kit.database import new_id
 from mutualaid.kit.errors import Overloaded
+from mutualaid.kit.ids import new_id
 from mutualaid.kit.sealing import DataKey
 from mutualaid.kit.texts import Language
 from mutualaid.members import codes, own_phone, rules, sessions, store

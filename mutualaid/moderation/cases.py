@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from mutualaid.kit import audit
 from mutualaid.kit.clock import sql_now
-from mutualaid.kit.database import new_id
 from mutualaid.kit.errors import NotFound
+from mutualaid.kit.ids import new_id
 from mutualaid.members import persons
 from mutualaid.moderation import store
 from mutualaid.moderation.errors import CaseClaimed, CaseClosed, OwnRuling

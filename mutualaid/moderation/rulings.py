@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from mutualaid.kit import audit, sealing
-from mutualaid.kit.database import new_id
+from mutualaid.kit.ids import new_id
 from mutualaid.kit.sealing import DataKey
 from mutualaid.matching.records import Match
 from mutualaid.members.records import Principal

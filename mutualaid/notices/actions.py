@@ -9,7 +9,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from mutualaid.kit import audit, outbox
-from mutualaid.kit.database import new_id
+from mutualaid.kit.ids import new_id
 from mutualaid.members.records import PRESENT, Member
 from mutualaid.notices import store
 from mutualaid.notices.records import Notice

@@ -8,8 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from mutualaid.catalogue.snapshot import Catalogue
 from mutualaid.kit import audit, outbox, scrubbing, sealing
-from mutualaid.kit.database import new_id
 from mutualaid.kit.errors import FieldError, Invalid
+from mutualaid.kit.ids import new_id
 from mutualaid.kit.plain import plain_of
 from mutualaid.kit.sealing import DataKey
 from mutualaid.kit.texts import N_

@@ -10,7 +10,7 @@ from typing import Any
 
 from mutualaid.catalogue.snapshot import Catalogue
 from mutualaid.kit import audit, outbox
-from mutualaid.kit.database import row_id
+from mutualaid.kit.ids import row_id
 from mutualaid.kit.plain import Plain
 from mutualaid.kit.prepared import Put, rows_of
 from mutualaid.kit.scrubbing import Scrubbed

@@ -221,7 +221,7 @@ class PostWord(Base):
 
 
 class UnsortedWords(Base):
-    """All words of a post that are not in `post_words` yet: written with its note, sorted in a moment later, many posts at once."""
+    """All words of a post that are not in `post_words` yet: written with its note, sorted in later, many posts at once."""
 
     __tablename__ = "post_words_unsorted"
 

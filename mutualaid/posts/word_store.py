@@ -1,7 +1,7 @@
 """The words of posts: written with a note, deleted when the post ends.
 
-A post's words are one row at first, unsorted; `sort` puts them into `post_words`, which is read by its keys only. A question reads
-both, so that a post is found at once, and the unsorted whole: `keep_few` sees to it that they are few.
+A post's words are one row at first, unsorted; `sort` puts them into `post_words`, which is read by its keys only. A question
+reads both, so that a post is found at once, and the unsorted whole: `keep_few` sees to it that they are few.
 
 An item is one row, not one for each word of its names: who asks for a word of a name asks for the items that bear it.
 """
@@ -14,8 +14,8 @@ from typing import Any, Final
 from sqlalchemy import (
     ColumnElement,
     Integer,
-    String,
     Select,
+    String,
     TableValuedAlias,
     and_,
     bindparam,
@@ -72,7 +72,12 @@ async def sort(session: AsyncSession, *, most: int) -> int:
     posts = list(await session.scalars(oldest.with_for_update(skip_locked=True)))
     if posts:
         its, word = UnsortedWords.post_id.in_(posts), _words(session)
-        rows = select(word.c.value, UnsortedWords.post_id).join_from(UnsortedWords, word, true()).where(its).order_by(word.c.value, UnsortedWords.post_id)
+        rows = (
+            select(word.c.value, UnsortedWords.post_id)
+            .join_from(UnsortedWords, word, true())
+            .where(its)
+            .order_by(word.c.value, UnsortedWords.post_id)
+        )
         insert = (postgresql if session.get_bind().dialect.name == "postgresql" else sqlite).insert
         await session.execute(insert(PostWord).from_select(["word", "post_id"], rows).on_conflict_do_nothing())
         await session.execute(delete(UnsortedWords).where(its).execution_options(synchronize_session=False))
@@ -139,8 +144,8 @@ async def rarest(session: AsyncSession, terms: Sequence[Term], *, most: int) -> 
 
 
 def _some(session: AsyncSession, term: Term, most: int, *, after: str = "") -> list[Select[tuple[str]]]:
-    """The first posts with each of the term's words, and the first unsorted ones with any, so many rows of each. In order, so that
-    PostgreSQL stops at the limit: it would gather all of a common word for its bitmap."""
+    """The first posts with each of the term's words, and the first unsorted ones with any, so many rows of each. In order, so
+    that PostgreSQL stops at the limit: it would gather all of a common word for its bitmap."""
     each = [
         select(PostWord.post_id).where(PostWord.word == word, PostWord.post_id > after).order_by(PostWord.post_id)
         for word in term
@@ -161,7 +166,11 @@ async def having_all(session: AsyncSession, terms: Sequence[Term], post_ids: Ite
     """Those of these posts that have every one of the terms."""
     post, word = _listed(session, list(post_ids)), _words(session)
     sorted_ = (select(PostWord.word).where(PostWord.post_id == post.c.value, PostWord.word.in_(term)) for term in terms)
-    its = select(UnsortedWords.post_id).join_from(UnsortedWords, word, true()).where(UnsortedWords.post_id == post.c.value)
+    its = (
+        select(UnsortedWords.post_id)
+        .join_from(UnsortedWords, word, true())
+        .where(UnsortedWords.post_id == post.c.value)
+    )
     held = (
         or_(one.correlate(post).exists(), its.where(word.c.value.in_(term)).correlate(post).exists())
         for one, term in zip(sorted_, terms, strict=True)

@@ -21,7 +21,7 @@ from mutualaid.contacts import ending, routing
 from mutualaid.contacts.errors import NotAParty
 from mutualaid.contacts.records import Lease
 from mutualaid.kit import audit, clock
-from mutualaid.kit.database import new_id
+from mutualaid.kit.ids import new_id
 from mutualaid.kit.prepared import Prepared
 from mutualaid.kit.settings import Settings
 from mutualaid.members.records import Member, Principal

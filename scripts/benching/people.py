@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from benching.home import Pair
 from benching.towns import Towns
 from mutualaid.kit import cells
-from mutualaid.kit.database import new_id
+from mutualaid.kit.ids import new_id
 from mutualaid.kit.keystore import KeyStore
 from mutualaid.members import rules
 from mutualaid.members.consent_texts import TEXTS

@@ -9,7 +9,7 @@ from mutualaid.contacts import calls, jobs, playing, routing, rules
 from mutualaid.contacts.errors import CallsTooMany, ExtensionNeeded, LeaseEnded, NotAParty
 from mutualaid.contacts.records import Call, Lease
 from mutualaid.kit import clock as kit_clock
-from mutualaid.kit.database import new_id
+from mutualaid.kit.ids import new_id
 from mutualaid.matching.records import Match
 from mutualaid.members.records import Principal
 from mutualaid.notices.records import Notice

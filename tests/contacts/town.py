@@ -14,7 +14,7 @@ from mutualaid.contacts.rules import Channel
 from mutualaid.contacts.stock import Stock
 from mutualaid.kit import clock, outbox
 from mutualaid.kit.audit import AuditRow
-from mutualaid.kit.database import new_id
+from mutualaid.kit.ids import new_id
 from mutualaid.kit.outbox import Job
 from mutualaid.kit.phones import Phone
 from mutualaid.matching.records import Match

@@ -3,8 +3,7 @@
 import asyncio
 import os
 import stat
-import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,7 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
 from mutualaid.kit import database as kit_database
-from mutualaid.kit.database import Database, new_id, ring_after_commit, row_id
+from mutualaid.kit.database import Database, ring_after_commit
 from mutualaid.kit.errors import Overloaded
 from mutualaid.kit.ring import KeyRing
 from tests import servers
@@ -33,22 +32,6 @@ async def put(database: Database, name: str) -> None:
 async def names(database: Database) -> list[str]:
     async with database.reading() as session:
         return list(await session.scalars(text("SELECT id FROM things ORDER BY id")))
-
-
-@pytest.mark.parametrize(("make", "digits"), [(new_id, 32), (row_id, 8 + 32)])
-def test_an_id_has_128_random_bits_in_lower_case(make: Callable[[], str], digits: int) -> None:
-    ids = [make() for _ in range(1000)]
-
-    assert len({one[-32:] for one in ids}) == 1000
-    assert all(len(one) == digits and set(one) <= set("0123456789abcdef") for one in ids)
-
-
-def test_rows_of_one_moment_lie_together() -> None:
-    before, ids, after = row_id(), {row_id() for _ in range(100)}, row_id()
-
-    begun, ended = int(before[:8], 16), int(after[:8], 16)
-    assert {int(one[:8], 16) for one in ids} <= {begun + n for n in range((ended - begun) % (1 << 32) + 1)}
-    assert abs(begun - int(time.time() * 4) % (1 << 32)) < 400, "in quarters of a second"
 
 
 async def test_a_block_that_raises_leaves_nothing(database: Database, table: str) -> None:

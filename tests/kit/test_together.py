@@ -10,8 +10,9 @@ import pytest
 from sqlalchemy import bindparam, select
 
 from mutualaid.kit import losses, opening, outbox
-from mutualaid.kit.database import Database, new_id
+from mutualaid.kit.database import Database
 from mutualaid.kit.errors import Overloaded
+from mutualaid.kit.ids import new_id
 from mutualaid.kit.outbox import Job
 from mutualaid.kit.plain import Plain, plain_of, told
 from mutualaid.kit.prepared import Prepared, among, rows_of

@@ -10,7 +10,8 @@ from mutualaid.catalogue import snapshot
 from mutualaid.catalogue.snapshot import Catalogue
 from mutualaid.kit import cells
 from mutualaid.kit.audit import AuditRow
-from mutualaid.kit.database import Database, new_id
+from mutualaid.kit.database import Database
+from mutualaid.kit.ids import new_id
 from mutualaid.kit.outbox import Job
 from mutualaid.matching import agreeing, amending, closing, pledging, repairing, store
 from mutualaid.matching.drafts import PledgeDraft

@@ -5,7 +5,7 @@ from datetime import timedelta
 from sqlalchemy import select
 
 from mutualaid.kit.audit import AuditRow
-from mutualaid.kit.database import new_id
+from mutualaid.kit.ids import new_id
 from mutualaid.members.records import Member
 from mutualaid.notices import actions
 from mutualaid.notices.records import Notice

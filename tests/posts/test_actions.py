@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from mutualaid.catalogue import snapshot
 from mutualaid.kit.audit import AuditRow
-from mutualaid.kit.database import new_id
+from mutualaid.kit.ids import new_id
 from mutualaid.kit.outbox import Job
 from mutualaid.kit.plain import plain_of
 from mutualaid.members.records import Member, Principal

@@ -230,7 +230,9 @@ async def test_two_who_sort_at_once_sort_different_posts_and_a_change_waits_for_
 
 async def blocked(database: Database) -> None:
     """Until somebody waits for a lock."""
-    waits = text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
+    waits = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
     async with asyncio.timeout(20):
         while True:
             async with database.reading() as session:

@@ -14,7 +14,7 @@ from mutualaid.contacts import asking, calls, granting, routing
 from mutualaid.contacts.errors import LeaseEnded, NotAParty
 from mutualaid.contacts.stock import Stock
 from mutualaid.kit import cells
-from mutualaid.kit.database import new_id
+from mutualaid.kit.ids import new_id
 from mutualaid.matching import agreeing, amending, closing, ending, pledging
 from mutualaid.matching.drafts import HandedOver, PledgeDraft
 from mutualaid.matching.meeting import may_meet

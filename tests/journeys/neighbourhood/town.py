@@ -22,8 +22,8 @@ from mutualaid import handlers
 from mutualaid.catalogue import snapshot
 from mutualaid.catalogue.snapshot import Catalogue
 from mutualaid.kit import audit
-from mutualaid.kit.database import new_id
 from mutualaid.kit.errors import AidError
+from mutualaid.kit.ids import new_id
 from mutualaid.kit.outbox import Job
 from mutualaid.kit.phones import Phone
 from mutualaid.kit.sealing import DataKey
