@@ -62,8 +62,7 @@ async def list_consents(request: Request) -> Response:
 async def give_consent(request: Request) -> Response:
     """Consent to one purpose."""
     purpose = purpose_of(request)
-    body = await request.body()
-    draft = await read(request, ConsentDraft) if body.strip() else ConsentDraft()
+    draft = await read(request, ConsentDraft, optional=True)
     member_id, now = request.user.id, clock.now()
     async with deed(request) as d:
         given = await consents.give(d.session, member_id, purpose, version=draft.version, channel="api", now=now)

@@ -17,6 +17,7 @@ from mutualaid.kit.policies import Policy
 from mutualaid.kit.settings import Settings
 from mutualaid.members.policies import PUBLIC
 from tests.harness import House
+from tests.moderation.people import a_moderator
 
 NOT_REPLAYABLE = {
     # nothing of these may be stored (api.md §1)
@@ -130,6 +131,23 @@ async def test_members_do_not_enter_where_only_staff_may(house: House, every_doo
         assert "member" not in endpoint.policy.roles
         answer = await asked(house, endpoint, member.token)
         assert (answer.status_code, answer.json()["code"]) == (403, "forbidden"), endpoint.name
+
+
+async def test_every_door_that_takes_a_key_looks_at_it_with_and_without_a_body(
+    house: House, every_door: tuple[Endpoint, ...]
+) -> None:
+    moderator = await a_moderator(house)
+
+    for endpoint in every_door:
+        if not endpoint.replayable:
+            continue
+        path = concrete(endpoint).replace("/me/consents/" + "0" * 32, "/me/consents/notices")
+        bodies = [b"{}"] if endpoint.body is not None and not endpoint.optional else [b"{}", b""]
+        for body in bodies:
+            headers = {"idempotency-key": "k" * 65, "content-type": "application/json"}
+            answer = await moderator.ask(endpoint.method, path, headers=headers, content=body)
+            assert answer.status_code == 422, (endpoint.name, body, answer.text)
+            assert "Idempotency-Key" in [error["field"] for error in answer.json()["errors"]], (endpoint.name, body)
 
 
 async def test_pages_of_members_lead_strangers_to_the_sign_in(house: House, every_door: tuple[Endpoint, ...]) -> None:

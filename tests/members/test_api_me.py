@@ -41,6 +41,10 @@ async def test_a_purpose_that_is_none_and_a_version_that_is_not_are_refused(hous
     refused(await person.ask("DELETE", "/me/consents/everything"), 404, "not_found")
     refused(await person.ask("PUT", "/me/consents/notices", {"version": 99}), 422, "invalid", "version")
     refused(await person.ask("PUT", "/me/consents/notices", {"all": True}), 422, "invalid", "all")
+    refused(await person.ask("PUT", "/me/consents/notices?all=1"), 422, "invalid", "all")
+    long = {"idempotency-key": "k" * 65}
+    refused(await person.ask("PUT", "/me/consents/notices", headers=long), 422, "invalid", "Idempotency-Key")
+    assert (await person.get("/me")).json()["consents"] == []
     assert (await person.ask("PUT", "/me/consents/notices", {})).status_code == 200
 
 
