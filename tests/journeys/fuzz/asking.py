@@ -143,7 +143,8 @@ async def _ask(world: World, operation: Operation, case: Case, random: Random, f
         case.validate_response(response, checks=CHECKS)
     except FailureGroup as group:
         found.wrong += [
-            f"{label} {prepared.url} {body[:300]!r}: {response.status_code} {fault.title}: {fault.message} {response.text[:300]}"
+            f"{label} {prepared.url} {dict(case.headers or {})!r} {body[:300]!r}: "
+            f"{response.status_code} {fault.title}: {fault.message} {response.text[:300]}"
             for fault in group.exceptions
         ]
 
