@@ -33,12 +33,15 @@ class World:
         moderator = await house.member("赵管事")
         async with house.services.database.transaction() as session:
             await standing.promote(session, Phone(moderator.phone), "moderator", actor=None, now=house.clock.now)
-        await member.publish(a_need())
-        foreign = await neighbour.publish(an_offer())
+        need, foreign = await member.publish(a_need()), await neighbour.publish(an_offer())
         await house.work()
-        match = (await member.get("/me/matches")).json()["items"][0]
-        for person in (member, neighbour):
-            assert (await person.post(f"/matches/{match['id']}/accept")).status_code == 200
+        # These two, and not whichever of the posts of an earlier world the service proposed to either of them.
+        lines = [{"need_line": need["lines"][0]["id"], "offer_line": foreign["lines"][0]["id"], "quantity": 4}]
+        pledged = await member.post(f"/posts/{foreign['id']}/matches", {"post": need["id"], "lines": lines})
+        assert pledged.is_success, pledged.text
+        match = pledged.json()
+        agreed = await neighbour.post(f"/matches/{match['id']}/accept")
+        assert agreed.is_success, agreed.text
         await house.work()
         contact = (await member.get("/me/contacts")).json()["items"][0]
         post = await member.publish(a_need(item="gloves", contact="words"))
