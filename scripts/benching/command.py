@@ -184,6 +184,7 @@ class Bench:
                 found += [("read", web.NAMES.get(d, ""), name, asdict(rate)) for (name, d), rate in rates.items()]
                 found.append(("check", "ours and the twin's", "all", {"n": n, "wrong": different}))
             if "create" in parts:
+                servers.end_tables()
                 told = self._told.about(f"{label}: publishing")
                 rates = await web.create(towns, who, servers, self._effort, told)
                 found += [("create", web.NAMES.get(d, ""), name, asdict(rate)) for (name, d), rate in rates.items()]

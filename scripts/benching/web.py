@@ -133,6 +133,8 @@ class Running:
     tables: Mapping[str, Server]
     theirs: Mapping[str, Server]
     start_bare: Callable[[bytes], Server]
+    end_tables: Callable[[], None]
+    """Before others are measured: they would follow what is published, on the same core."""
 
 
 @contextmanager
@@ -143,6 +145,7 @@ def running(pairs: Mapping[str, Pair], folder: Path, core: set[int]) -> Iterator
         ours: dict[str, Server] = {}
         tables: dict[str, Server] = {}
         theirs: dict[str, Server] = {}
+        without = stack.enter_context(ExitStack())
         for dialect, pair in pairs.items():
             variables = {
                 "MUTUALAID_DATA": str(pair.data),
@@ -150,10 +153,10 @@ def running(pairs: Mapping[str, Pair], folder: Path, core: set[int]) -> Iterator
                 "MUTUALAID_LIMITS": "strict",
             }
             app = "mutualaid.app:from_environment"
-            for name, index, where in (("ours", "auto", ours), ("tables", "off", tables)):
+            for name, index, where, until in (("ours", "auto", ours, stack), ("tables", "off", tables, without)):
                 said = variables | quotas | {"MUTUALAID_PLAZA_INDEX": index}
                 log = folder / f"{name}-{dialect}.log"
-                where[dialect] = stack.enter_context(serving.serving(app, log, core, said, factory=True))
+                where[dialect] = until.enter_context(serving.serving(app, log, core, said, factory=True))
             variables, log = {twin.DATABASE_URL: pair.twin_url}, folder / f"twin-{dialect}.log"
             theirs[dialect] = stack.enter_context(
                 serving.serving("tests.bench.twin:app", log, core, variables, factory=False)
@@ -166,7 +169,7 @@ def running(pairs: Mapping[str, Pair], folder: Path, core: set[int]) -> Iterator
             log, variables = folder / "bare.log", {bare.ANSWERS: str(file)}
             return stack.enter_context(serving.serving("tests.bench.bare:build", log, core, variables, factory=True))
 
-        yield Running(ours, tables, theirs, start_bare)
+        yield Running(ours, tables, theirs, start_bare, without.close)
 
 
 # ---- what is asked -----------------------------------------------------------------------------------------------

@@ -204,7 +204,9 @@ def town(settings: Settings, clock: Clock) -> Iterator[tuple[Town, asyncio.Abstr
     stack, ids = AsyncExitStack(), Ids()
     try:
         with (
-            mock.patch("mutualaid.kit.database.secrets", ids),
+            mock.patch("mutualaid.kit.ids.secrets", ids),
+            mock.patch("mutualaid.kit.ids._random_digits", lambda: ids.token_hex(16)),
+            mock.patch("mutualaid.kit.ids.time", mock.Mock(time=lambda: 0.0)),
             mock.patch.object(aiosqlite.Connection, "_execute", _here),
         ):
             yield loop.run_until_complete(_open(settings, clock, ids, stack)), loop
