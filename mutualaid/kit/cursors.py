@@ -25,7 +25,11 @@ def encode(ring: KeyRing, query: str, values: Sequence[str | int]) -> str:
     """A cursor that continues `query` (any canonical text of all its filters) after the row with these sort values."""
     version, key = ring.current("cursor")
     body = orjson.dumps([version, *values])
-    return base64.urlsafe_b64encode(_tag(key, query, body) + body).decode().rstrip("=")
+    return _spelt(_tag(key, query, body) + body)
+
+
+def _spelt(octets: bytes) -> str:
+    return base64.urlsafe_b64encode(octets).decode().rstrip("=")
 
 
 def decode(ring: KeyRing, query: str, cursor: str, *, kinds: Sequence[type]) -> list[Any]:
@@ -39,7 +43,7 @@ def decode(ring: KeyRing, query: str, cursor: str, *, kinds: Sequence[type]) -> 
     except (binascii.Error, UnicodeError, ValueError, LookupError, TypeError, RecursionError):
         raise _refused() from None
     fits = len(values) == len(kinds) and all(type(v) is k for v, k in zip(values, kinds, strict=True))
-    if not hmac.compare_digest(tag, _tag(key, query, body)) or not fits:
+    if not hmac.compare_digest(tag, _tag(key, query, body)) or not fits or _spelt(raw) != cursor:  # one text, no other
         raise _refused()
     return values
 

@@ -37,6 +37,18 @@ def test_a_cursor_gives_back_what_it_was_made_of(ring: KeyRing, values: list[str
     assert set(cursor) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
 
 
+@pytest.mark.parametrize("longer", ["", "b", "bb"])
+def test_a_cursor_is_spelt_in_one_way(ring: KeyRing, longer: str) -> None:
+    """Base64 has bits to spare at its end, and signs to fill it up."""
+    cursor = cursors.encode(ring, QUERY, [*VALUES[:2], "a" + longer])
+
+    for last in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_":
+        if last != cursor[-1]:
+            refused(ring, cursor[:-1] + last)
+    for more in ("=", "=="):
+        refused(ring, cursor + more)
+
+
 def test_a_cursor_belongs_to_one_query(ring: KeyRing) -> None:
     refused(ring, cursors.encode(ring, QUERY, VALUES), QUERY + "|item=ibuprofen")
 
