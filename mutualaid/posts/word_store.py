@@ -138,27 +138,32 @@ async def forget_all(session: AsyncSession, author_id: str) -> None:
 
 async def rarest(session: AsyncSession, terms: Sequence[Term], *, most: int) -> tuple[int, Term]:
     """Of these terms the one that the fewest posts have, and how many have it; none is counted further than `most`."""
-    some = (union_all(*_some(session, term, most)).limit(most).subquery() for term in terms)
+    word = _words(session)  # what is unsorted is read once, and not once for each term
+    each = select(UnsortedWords.post_id, word.c.value).join_from(UnsortedWords, word, true())
+    unsorted = each.where(word.c.value.in_(sorted({one for term in terms for one in term}))).cte("unsorted")
+    its = (select(unsorted.c.post_id).where(unsorted.c.value.in_(term)) for term in terms)
+    some = (union_all(*_some(term, most), one).limit(most).subquery() for term, one in zip(terms, its, strict=True))
     counts = [select(func.count()).select_from(one).scalar_subquery() for one in some]
     return min(zip((await session.execute(select(*counts))).one(), terms, strict=True))
 
 
-def _some(session: AsyncSession, term: Term, most: int, *, after: str = "") -> list[Select[tuple[str]]]:
-    """The first posts with each of the term's words, and the first unsorted ones with any, so many rows of each. In order, so
-    that PostgreSQL stops at the limit: it would gather all of a common word for its bitmap."""
-    each = [
+def _some(term: Term, most: int, *, after: str = "") -> list[Select[tuple[str]]]:
+    """The first posts with each of the term's words, so many of each. In order, so that PostgreSQL stops at the limit: it
+    would gather all of a common word for its bitmap."""
+    each = (
         select(PostWord.post_id).where(PostWord.word == word, PostWord.post_id > after).order_by(PostWord.post_id)
         for word in term
-    ]
-    word = _words(session)
-    unsorted = select(UnsortedWords.post_id).join_from(UnsortedWords, word, true())
-    each.append(unsorted.where(word.c.value.in_(term), UnsortedWords.post_id > after).order_by(UnsortedWords.post_id))
+    )
     return [one.limit(most).subquery().select() for one in each]
 
 
 async def next_posts(session: AsyncSession, term: Term, *, after: str, limit: int) -> Sequence[str]:
     """Posts that have this term, by their ids."""
-    each = union(*_some(session, term, limit, after=after)).subquery()
+    word = _words(session)
+    has_any = select(word.c.value).where(word.c.value.in_(term)).correlate(UnsortedWords).exists()
+    unsorted = select(UnsortedWords.post_id).where(UnsortedWords.post_id > after, has_any)
+    first = unsorted.order_by(UnsortedWords.post_id).limit(limit).subquery().select()
+    each = union(*_some(term, limit, after=after), first).subquery()
     return (await session.scalars(select(each.c.post_id).order_by(each.c.post_id).limit(limit))).all()
 
 

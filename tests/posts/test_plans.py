@@ -36,7 +36,7 @@ def listening(database: Database) -> Iterator[list[_Said]]:
     fetch = Tables.fetch
 
     def hear(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        if statement.lstrip().startswith("SELECT"):
+        if statement.lstrip().startswith(("SELECT", "WITH")):
             said.append((statement, parameters))
 
     async def heard(tables: Tables, asked: Prepared, **values: Any) -> Sequence[Any]:

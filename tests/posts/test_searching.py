@@ -10,9 +10,10 @@ import pytest
 from sqlalchemy import func, select, text
 
 from mutualaid.kit.database import Database
-from mutualaid.posts import word_store
+from mutualaid.posts import searching, word_store
 from mutualaid.posts.records import Post, PostWord, UnsortedWords
 from tests.harness import House, Person, a_need, an_offer
+from tests.posts.test_plans import listening
 
 Settle = Callable[[], Awaitable[None]]
 End = Callable[[House, Person, str], Awaitable[Any]]
@@ -200,6 +201,29 @@ async def test_who_searches_sorts_what_no_worker_has_sorted(house: House, monkey
 
     assert (later.status_code, later.headers["retry-after"]) == (503, "2") and page.status_code == 200
     assert await unsorted(house) == 1 and set(await found(author, "退烧")) == made
+
+
+async def test_what_is_unsorted_is_counted_once_for_all_words(house: House) -> None:
+    terms = [("急需",), ("退烧", "#ibuprofen"), ("烧药",)]
+    database = house.services.database
+    await (await house.member()).publish(a_need(note="急需退烧药"))
+
+    with listening(database) as said:
+        async with database.reading() as session:
+            assert await word_store.rarest(session, terms, most=9) == (1, ("急需",))
+
+    assert [statement.count("FROM post_words_unsorted") for statement, _ in said if "unsorted" in statement] == [1]
+
+
+async def test_a_post_with_several_words_of_a_name_keeps_no_other_from_being_found(
+    house: House, settle: Settle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(searching, "_AT_ONCE", 2)
+    author = await house.member()
+    made = {(await author.publish(a_need(item="ibuprofen", quantity=1, note="布洛芬")))["id"] for _ in range(5)}
+    await settle()
+
+    assert set(await found(author, "布洛")) == made, "by the note's word and by the item"
 
 
 async def test_what_stands_sorted_already_does_not_stop_the_sorting(house: House) -> None:
