@@ -85,10 +85,12 @@ async def sort(session: AsyncSession, *, most: int) -> int:
 
 
 async def sort_many(database: Database) -> None:
-    """The same as long as it is worth a transaction."""
+    """The same as long as it is worth a transaction, and until others are at all that is left."""
     while await _unsorted(database, most=_MANY) == _MANY:
         async with database.transaction() as session:
-            await sort(session, most=_SORTED_AT_ONCE)
+            found = await sort(session, most=_SORTED_AT_ONCE)
+        if not found:
+            return
         await asyncio.sleep(0)
 
 

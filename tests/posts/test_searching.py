@@ -215,6 +215,19 @@ async def test_what_is_unsorted_is_counted_once_for_all_words(house: House) -> N
     assert [statement.count("FROM post_words_unsorted") for statement, _ in said if "unsorted" in statement] == [1]
 
 
+@pytest.mark.parametrize("dialect", ["postgresql"])
+async def test_the_worker_does_not_turn_round_what_others_are_sorting(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(word_store, "_MANY", 1)
+    await (await house.member()).publish(a_need(note="急需退烧药"))
+    database = house.services.database
+
+    async with database.transaction() as another, asyncio.timeout(10):
+        assert await word_store.sort(another, most=9) == 1
+        await word_store.sort_many(database)
+
+
 async def test_a_post_with_several_words_of_a_name_keeps_no_other_from_being_found(
     house: House, settle: Settle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
