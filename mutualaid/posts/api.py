@@ -56,7 +56,7 @@ async def list_plaza(request: Request) -> Response:
     """The plaza: available open posts, nearest, newest or most urgent first."""
     checker = await Checker.at_door(of(request), language(request))
     asked = await query(request, PlazaQuery, check=checker.plaza)
-    if asked.q:
+    if asked.q and request.user is not None:  # others find by names alone, see `read_plaza`
         await word_store.keep_few(of(request).database)
     follower = at_hand.follower_of(request)
     if orders := at_hand.from_memory(await follower.caught_up(), asked):

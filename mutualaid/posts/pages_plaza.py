@@ -53,7 +53,7 @@ async def list_plaza(request: Request) -> Response:
     around: dict[str, Any] = {"form": form, "picked": picked, "whose": whose, "items": items, "chosen": chosen}
     with or_again("posts/list.html", cards=[], more=None, sort="", live="", **around):
         asked = await parse(raw, PlazaQuery, check=checker.plaza)
-        if asked.q:
+        if asked.q and request.user is not None:  # others find by names alone, see `read_plaza`
             await word_store.keep_few(services.database)
         standing = await at_hand.follower_of(request).caught_up()
         orders = at_hand.from_memory(standing, asked)

@@ -13,6 +13,7 @@ from mutualaid.kit.database import Database
 from mutualaid.posts import searching, word_store
 from mutualaid.posts.records import Post, PostWord, UnsortedWords
 from tests.harness import House, Person, a_need, an_offer
+from tests.pages.visitor import Visitor
 from tests.posts.test_plans import listening
 
 Settle = Callable[[], Awaitable[None]]
@@ -197,10 +198,34 @@ async def test_who_searches_sorts_what_no_worker_has_sorted(house: House, monkey
 
     monkeypatch.setattr(word_store, "_TURNS", 1)
     later = await author.get("/posts", params={"q": "退烧"})
-    page = await house.stranger().get("/posts?q=退烧", headers={"accept": "text/html"})
 
-    assert (later.status_code, later.headers["retry-after"]) == (503, "2") and page.status_code == 200
-    assert await unsorted(house) == 1 and set(await found(author, "退烧")) == made
+    assert (later.status_code, later.headers["retry-after"]) == (503, "2")
+    assert await unsorted(house) == 3 and set(await found(author, "退烧")) == made and await unsorted(house) == 1
+
+
+async def test_the_page_of_a_search_that_comes_too_early_keeps_what_was_asked(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(word_store, "_FEW", 0)
+    monkeypatch.setattr(word_store, "_TURNS", 0)
+    await (await house.member()).publish(a_need(note="急需退烧药"))
+
+    page = await (await Visitor(house).settled()).open("/posts?q=退烧")
+
+    assert (page.status, page.response.headers["retry-after"]) == (503, "2")
+    assert ("q", "退烧") in page.form("/posts").fields
+
+
+async def test_who_is_signed_out_neither_waits_for_sorting_nor_sorts(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(word_store, "_FEW", 0)
+    monkeypatch.setattr(word_store, "_TURNS", 0)
+    post = await (await house.member()).publish(a_need(item="ibuprofen", quantity=1, note="急需退烧药"))
+
+    assert await found(house.stranger(), "布洛") == [post["id"]] and await found(house.stranger(), "退烧") == []
+    assert (await Visitor(house).open("/posts?q=布洛")).status == 200
+    assert await unsorted(house) == 1
 
 
 async def test_what_is_unsorted_is_counted_once_for_all_words(house: House) -> None:
