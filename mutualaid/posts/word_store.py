@@ -19,6 +19,7 @@ from sqlalchemy import (
     TableValuedAlias,
     and_,
     bindparam,
+    case,
     cast,
     delete,
     func,
@@ -75,7 +76,7 @@ async def sort(session: AsyncSession, *, most: int) -> int:
         rows = (
             select(word.c.value, UnsortedWords.post_id)
             .join_from(UnsortedWords, word, true())
-            .where(its)
+            .where(its, word.c.value.is_not(None))
             .order_by(word.c.value, UnsortedWords.post_id)
         )
         insert = (postgresql if session.get_bind().dialect.name == "postgresql" else sqlite).insert
@@ -202,8 +203,11 @@ def _listed(session: AsyncSession, values: Sequence[str]) -> TableValuedAlias:
 
 
 def _words(session: AsyncSession) -> TableValuedAlias:
-    """The words of a post that is unsorted, one a row."""
-    return _each(session.get_bind().dialect.name, UnsortedWords.words)
+    """The words of a post that is unsorted, one a row; none where they were spoilt past every door, so that nobody's search
+    breaks."""
+    dialect, words = session.get_bind().dialect.name, UnsortedWords.words
+    is_list = func.json_typeof(words) == "array" if dialect == "postgresql" else func.json_valid(words) == 1
+    return _each(dialect, case((is_list, words)))
 
 
 def _each(dialect: str, listed: Any) -> TableValuedAlias:

@@ -264,6 +264,19 @@ async def test_a_post_with_several_words_of_a_name_keeps_no_other_from_being_fou
     assert set(await found(author, "布洛")) == made, "by the note's word and by the item"
 
 
+async def test_spoilt_words_break_nobodys_search_and_do_not_stop_the_sorting(house: House, dialect: str) -> None:
+    author = await house.member()
+    spoilt, post, empty = [(await author.publish(a_need(note="急需退烧药")))["id"] for _ in range(3)]
+    spoil = "UPDATE post_words_unsorted SET words = {} WHERE post_id = :post"
+    for post_id, words in ((spoilt, "'3'" if dialect == "postgresql" else "'no list'"), (empty, "'[null]'")):
+        async with house.services.database.transaction() as session:
+            await session.execute(text(spoil.format(words)), {"post": post_id})
+
+    assert await found(author, "退烧 急需") == [post]
+    await sort(house)
+    assert await found(author, "退烧 急需") == [post]
+
+
 async def test_what_stands_sorted_already_does_not_stop_the_sorting(house: House) -> None:
     author = await house.member()
     post = await author.publish(a_need(note="急需退烧药"))
