@@ -65,7 +65,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--questions", type=int, default=100, help="of each form and round")
     parser.add_argument("--seconds", type=float, default=2.0, help="that an application is asked each round")
-    parser.add_argument("--connections", type=int, default=16)
+    parser.add_argument("--connections", type=int, default=64, help="that ask at once")
     parser.add_argument("--members", type=int, default=1_000, help="who read and post")
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--keep", type=Path, metavar="DIR", help="where loaded databases stay for the next run")
