@@ -53,7 +53,7 @@ async def _told(request: Request, live: Live, listener: Listener) -> AsyncIterat
         if place := request.headers.get("last-event-id"):
             for missed in await live.missed(listener, place):
                 yield missed
-        if here := live.here():
+        if here := await live.here():
             yield here
         try:
             async with asyncio.timeout(LASTS_S):

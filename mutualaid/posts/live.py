@@ -85,8 +85,11 @@ class Live:
         finally:
             self._listeners.discard(listener)
 
-    def here(self) -> bytes:
-        """An id without an event: where a listener stands who has been told nothing yet, so that a lost line loses nothing."""
+    async def here(self) -> bytes:
+        """An id without an event: where a listener stands who has been told nothing yet, so that a lost line loses nothing.
+        Empty where the feed cannot be read."""
+        if not self._follower.feed.place:  # this process has only just begun
+            await self._follower.caught_up()
         place = self._follower.feed.place
         return b"id: %s\n\n" % place.encode() if place else b""
 

@@ -101,6 +101,20 @@ async def test_a_fault_in_telling_lets_all_go_and_the_next_are_told(
         assert await again.next(1) == [("post.opened", post["id"])]
 
 
+async def test_who_comes_before_the_feed_was_read_is_told_their_place_too(house: House) -> None:
+    mother = await house.member()
+    await house.plaza.feed.close()
+    house.plaza.feed.place = ""  # as it is when a process has just begun
+    async with listening(house.app) as ear, asyncio.timeout(10):
+        while not ear.place:
+            await asyncio.sleep(0.01)
+
+    post = await mother.publish(a_need())
+
+    async with listening(house.app, last_event_id=ear.place) as again:
+        assert await again.next(1) == [("post.opened", post["id"])]
+
+
 @pytest.mark.parametrize("place", ["", "x", "-1", "0x1", "9" * 400, "1:2:3,x", "1:2:" + "3," * 600, "'; --", "٣"])
 async def test_a_place_that_is_none_is_answered_by_reload_or_nothing(house: House, place: str) -> None:
     mother = await house.member()
