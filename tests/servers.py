@@ -71,7 +71,7 @@ def postgres(*, durable: bool = False, kept: Path | None = None, roomy: bool = F
             "authentication_timeout": "600s",  # who connects in between may stand still while another test runs
         }
         if roomy:
-            settings |= {"shared_buffers": "2GB", "max_wal_size": "8GB"}
+            settings |= {"shared_buffers": "4GB", "max_wal_size": "8GB"}
         if not durable:
             settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "autovacuum": "off"}
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]

@@ -4,6 +4,7 @@ A page is put together from these octets; only what differs from reader to reade
 author's own card says more than others may read, so it is never kept.
 """
 
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
@@ -23,6 +24,10 @@ _MOST: Final = 64 << 20  # octets of cards; a card is about a kilobyte
 _NO_DISTANCE: Final = b'"distance_m":null,"distance_km":null}'
 
 Variant = tuple[Language, Crs, bool]
+Kept = OrderedDict[str, tuple[str, bytes]]
+"""Each post's author and card; what was asked for last stands last."""
+
+_EMPTY: Final = Kept()
 
 
 class Shelf:
@@ -31,7 +36,7 @@ class Shelf:
     def __init__(self, most: int = _MOST) -> None:
         self._most = most
         self._octets = 0
-        self._kept: dict[Variant, dict[str, tuple[str, bytes]]] = {}
+        self._kept: dict[Variant, Kept] = {}
         self._version = 0
         self._readings: dict[int, set[str]] = {}
 
@@ -53,8 +58,10 @@ class Shelf:
         if version != self._version:
             self.forget()
             self._version = version
-        kept = self._kept.get(variant, {})
+        kept = self._kept.get(variant, _EMPTY)
         found = [(post_id, card) for post_id in post_ids if (card := kept.get(post_id)) is not None]
+        for post_id, _ in found:
+            kept.move_to_end(post_id)
         return {post_id: octets for post_id, (author, octets) in found if author != reader}
 
     @contextmanager
@@ -68,8 +75,8 @@ class Shelf:
             del self._readings[id(changed)]
 
     def put(self, card: Card, variant: Variant, octets: bytes) -> None:
-        """Keep it; what was kept first goes where there is no room."""
-        kept = self._kept.setdefault(variant, {})
+        """Keep it; what was asked for longest ago goes where there is no room."""
+        kept = self._kept.setdefault(variant, OrderedDict())
         self._drop(kept, card.id)
         self._octets += len(octets)
         kept[card.id] = (card.author_id, octets)
@@ -77,7 +84,7 @@ class Shelf:
             fullest = max(self._kept.values(), key=len)
             self._drop(fullest, next(iter(fullest)))
 
-    def _drop(self, kept: dict[str, tuple[str, bytes]], post_id: str) -> None:
+    def _drop(self, kept: Kept, post_id: str) -> None:
         if (card := kept.pop(post_id, None)) is not None:
             self._octets -= len(card[1])
 

@@ -21,13 +21,15 @@ class Event:
 
 @dataclass
 class Ear:
-    """What was heard so far. `status` is there once the answer has begun; `ended` once it is over."""
+    """What was heard so far. `status` is there once the answer has begun; `placed` once the place was told, `ended` once it
+    is over."""
 
     events: list[Event] = field(default_factory=list)
     status: int = 0
     type: str = ""
     place: str = ""
     began: asyncio.Event = field(default_factory=asyncio.Event)
+    placed: asyncio.Event = field(default_factory=asyncio.Event)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     _came: asyncio.Event = field(default_factory=asyncio.Event)
     _left: asyncio.Event = field(default_factory=asyncio.Event)
@@ -55,7 +57,9 @@ class Ear:
             self.ended.set()
 
     def _heard(self, fields: dict[str, str]) -> None:
-        self.place = fields.get("id", self.place)
+        if "id" in fields:
+            self.place = fields["id"]
+            self.placed.set()
         if "event" in fields:
             self.events.append(Event(fields["event"], json.loads(fields["data"]), self.place))
             self._came.set()

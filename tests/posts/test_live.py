@@ -106,8 +106,7 @@ async def test_who_comes_before_the_feed_was_read_is_told_their_place_too(house:
     await house.plaza.feed.close()
     house.plaza.feed.place = ""  # as it is when a process has just begun
     async with listening(house.app) as ear, asyncio.timeout(10):
-        while not ear.place:
-            await asyncio.sleep(0.01)
+        await ear.placed.wait()
 
     post = await mother.publish(a_need())
 
