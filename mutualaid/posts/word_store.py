@@ -10,6 +10,7 @@ import asyncio
 import json
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
+from weakref import WeakSet
 
 from sqlalchemy import (
     ColumnElement,
@@ -86,13 +87,22 @@ async def sort(session: AsyncSession, *, most: int) -> int:
 
 
 async def sort_many(database: Database) -> None:
-    """The same as long as it is worth a transaction, and until others are at all that is left."""
-    while await _unsorted(database, most=_MANY) == _MANY:
-        async with database.transaction() as session:
-            found = await sort(session, most=_SORTED_AT_ONCE)
-        if not found:
-            return
-        await asyncio.sleep(0)
+    """The same as long as it is worth a transaction, and until others are at all that is left; of a process one at a time."""
+    if database in _SORTING:
+        return
+    _SORTING.add(database)
+    try:
+        while await _unsorted(database, most=_MANY) == _MANY:
+            async with database.transaction() as session:
+                found = await sort(session, most=_SORTED_AT_ONCE)
+            if not found:
+                return
+            await asyncio.sleep(0)
+    finally:
+        _SORTING.discard(database)
+
+
+_SORTING: Final[WeakSet[Database]] = WeakSet()
 
 
 async def keep_few(database: Database) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from sqlalchemy import func, select, text
@@ -188,6 +189,18 @@ async def test_the_worker_sorts_words_where_there_are_many(house: House, monkeyp
 
     assert await unsorted(house) < 3
     assert set(await found(author, "退烧")) == {*first, *more}
+
+
+async def test_of_many_jobs_at_once_one_sorts(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(word_store, "_MANY", 1)
+    author = await house.member()
+    await author.publish(a_need(note="急需退烧药"))
+    sorting = mock.AsyncMock(wraps=word_store.sort)
+    monkeypatch.setattr(word_store, "sort", sorting)
+
+    await asyncio.gather(*(word_store.sort_many(house.services.database) for _ in range(5)))
+
+    assert sorting.await_count == 1 and await unsorted(house) == 0
 
 
 async def test_who_searches_sorts_what_no_worker_has_sorted(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
