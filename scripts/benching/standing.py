@@ -14,6 +14,7 @@ from typing import Final
 from sqlalchemy import text
 
 from benching.home import Pair
+from mutualaid.app import collect_seldom
 from mutualaid.kit import tasks
 from mutualaid.posts.index.feed import feed_of
 from mutualaid.posts.index.follower import Follower
@@ -71,6 +72,7 @@ async def watched() -> AsyncIterator[Stall]:
 
 async def measure(pair: Pair, *, seconds: float) -> Cost:
     """Of one database, from nothing; as in a service, it is open before: whoever opens SQLite first recovers its log."""
+    collect_seldom()  # as a process that serves: else the longest standstill is looking for rubbish in circles
     async with pair.ours() as database, database.connected() as open_before:
         await open_before.execute(text("SELECT max(id) FROM plaza_changes"))
         await open_before.rollback()
