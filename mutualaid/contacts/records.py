@@ -49,7 +49,7 @@ class Lease(Base):
     extensions: Mapped[int] = mapped_column(default=0)
     ended_at: Mapped[datetime | None] = mapped_column(Instant)
     because: Mapped[EndedBecause | None] = mapped_column(String(17))
-    failed: Mapped[str | None] = mapped_column(String(40))
+    failed: Mapped[str | None] = mapped_column(String(32))
     binding_key: Mapped[str | None] = mapped_column(String(48))
     binding_ref: Mapped[str | None] = mapped_column(String(128))
     unbound_at: Mapped[datetime | None] = mapped_column(Instant)

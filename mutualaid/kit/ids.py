@@ -9,12 +9,12 @@ _DRAWN_AT_ONCE: Final = 64
 
 
 def new_id() -> str:
-    """128 random bits as 32 lower-case hex digits: opaque, and sorted alike by Python and by every collation."""
+    """32 digits, all of them random: for members, and whatever could tell when one of them came."""
     return secrets.token_hex(16)
 
 
 def row_id() -> str:
-    """The same behind eight digits of the time, a quarter of a second each: rows which are written together lie together in
+    """32 random digits behind eight of the time, a quarter of a second each: rows which are written together lie together in
     every index that has it, and one page takes them all. For rows that may say when they came to be, as a post does."""
     return f"{int(time.time() * 4) & 0xFFFFFFFF:08x}{_random_digits()}"
 

@@ -520,7 +520,7 @@ def upgrade() -> None:
         sa.Column("extensions", sa.Integer(), nullable=False),
         sa.Column("ended_at", Instant(), nullable=True),
         sa.Column("because", sa.String(length=17), nullable=True),
-        sa.Column("failed", sa.String(length=40), nullable=True),
+        sa.Column("failed", sa.String(length=32), nullable=True),
         sa.Column("binding_key", sa.String(length=48), nullable=True),
         sa.Column("binding_ref", sa.String(length=128), nullable=True),
         sa.Column("unbound_at", Instant(), nullable=True),
